@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"botrelay/relay"
+)
+
+// Row is a reference to one delivery of a sink: small, without its event.
+type Row struct {
+	Seq relay.Seq // of its event; (Seq, sink) is the primary key
+	Pos int64     // its place in the order; Seq for what came in, a later number once requeued or moved
+	Key string    // "" = on its own
+}
+
+// Loaded is what became of one row whose delivery was asked for.
+type Loaded struct {
+	Row
+	// Delivery is nil when the row is gone, final, or has another Pos by now,
+	// and when it is damaged. Its Claim is the Row.
+	Delivery *relay.Delivery
+	// Damaged says that the stored event cannot be read or does not fit its
+	// hash: it is never sent.
+	Damaged error
+}
+
+// Blocked is one key that has held or waiting rows.
+type Blocked struct {
+	Key     string
+	Waiting bool  // at least one of its rows has a due time
+	Held    []Row // its first rows that are held, in order of Pos
+}
+
+// Tables is what the order of handing out asks of a store. States are those of
+// the delivery table: ready, held, waiting; the rest is final. Rows without a
+// key and rows marked out of order hold nothing back and are in no Held or
+// Blocked answer.
+//
+// One goroutine per sink calls these methods. Each sees everything that was
+// committed before the call began. An error is the store's end or ctx's:
+// waiting for room or for the database is the store's own affair.
+type Tables interface {
+	// Ready returns up to limit ready rows with Pos > after, in order of Pos.
+	Ready(ctx context.Context, sink string, after int64, limit int) ([]Row, error)
+	// Held returns up to limit held rows of the key with after < Pos <= upto, in
+	// order of Pos, and whether the key has a held row beyond those.
+	Held(ctx context.Context, sink, key string, after, upto int64, limit int) (rows []Row, more bool, err error)
+	// Waiting tells whether a row of the key waits for its time.
+	Waiting(ctx context.Context, sink, key string) (bool, error)
+	// Due returns up to limit waiting rows whose time has come, longest due
+	// first, out-of-order ones and rows without a key included; skip leaves rows
+	// out that are in flight. next is when the first of the others is due; zero
+	// when there is none.
+	Due(ctx context.Context, sink string, now time.Time, limit int, skip func(Row) bool) (rows []Row, next time.Time, err error)
+	// Blocked returns up to limit keys after the given one, in order, each with
+	// its first perKey held rows; done when there are no more.
+	Blocked(ctx context.Context, sink, after string, limit, perKey int) (keys []Blocked, done bool, err error)
+	// First returns the lowest Pos of a row that is not final; ok is false when
+	// there is none.
+	First(ctx context.Context, sink string) (pos int64, ok bool, err error)
+	// Load reads deliveries with their events, in the order asked for, and stops
+	// before the bodies pass maxBytes together (but never before the first).
+	// Only rows that are open and whose Pos is the given one have a Delivery.
+	Load(ctx context.Context, sink string, rows []Row, maxBytes int) ([]Loaded, error)
+	// Commit settles and holds rows in one durable commit. Each Delivery.Claim
+	// is the Row it was claimed by. Only open rows of that Pos change, but that
+	// Delivered overwrites a drop; lost has the indexes of the others. hold are
+	// ready rows that become held.
+	Commit(ctx context.Context, sink string, done []relay.Settlement, hold []Row) (lost []int, err error)
+	// Sink tells whether the sink is paused by hand, and its turn: a number that
+	// a drop, a due-now and a move away raise in their commit.
+	Sink(ctx context.Context, sink string) (paused bool, turn int64, err error)
+}
