@@ -53,6 +53,7 @@ func parseField(name string) (field, error) {
 		return field{name: name}, nil
 	}
 	if here, ok := docsNames[name]; ok {
+		//lint:ignore ST1005 Recall is a name
 		return field{}, fmt.Errorf("Recall's docs write %s; here it is %s", name, here)
 	}
 	for _, prefix := range []string{metadataPrefix, dataPrefix} {
