@@ -18,7 +18,7 @@ type Row struct {
 type Loaded struct {
 	Row
 	// Delivery is nil when the row is gone, final, or has another Pos by now,
-	// and when it is damaged. Its Claim is the Row.
+	// and when it is damaged. Its Claim is the Handout's to set.
 	Delivery *relay.Delivery
 	// Damaged says that the stored event cannot be read or does not fit its
 	// hash: it is never sent.
@@ -37,9 +37,20 @@ type Blocked struct {
 // key and rows marked out of order hold nothing back and are in no Held or
 // Blocked answer.
 //
-// One goroutine per sink calls these methods. Each sees everything that was
-// committed before the call began. An error is the store's end or ctx's:
-// waiting for room or for the database is the store's own affair.
+// A ready row is never out of order: Requeue and Move clear the mark. A waiting
+// row with a key that is not out of order is the first unfinished one of its
+// key: CheckTargets refuses a Target with a Key and an After.
+//
+// The questions about one sink come one at a time; a Commit may run beside
+// them and beside other Commits. Each call sees everything that was committed
+// before it began. The slices given are the caller's: no call keeps them. An
+// error is the store's end or ctx's: waiting for room or for the database is
+// the store's own affair.
+//
+// The store tells its Handout what it has committed: Appended after ready rows
+// (Append, Requeue, Move), Scheduled after a waiting one (Append), Turned after
+// a change of the sink's row. It may do so from the goroutine that writes,
+// after the commit and before it answers the caller.
 type Tables interface {
 	// Ready returns up to limit ready rows with Pos > after, in order of Pos.
 	Ready(ctx context.Context, sink string, after int64, limit int) ([]Row, error)
@@ -51,7 +62,9 @@ type Tables interface {
 	// Due returns up to limit waiting rows whose time has come, longest due
 	// first, out-of-order ones and rows without a key included; skip leaves rows
 	// out that are in flight. next is when the first of the others is due; zero
-	// when there is none.
+	// when there is none. A time further away than the row's longest wait counts
+	// as come, since the clock went back: 1 h for what waits after a try, for a
+	// timer the span from its event's receipt to its time.
 	Due(ctx context.Context, sink string, now time.Time, limit int, skip func(Row) bool) (rows []Row, next time.Time, err error)
 	// Blocked returns up to limit keys after the given one, in order, each with
 	// its first perKey held rows; done when there are no more.
@@ -63,10 +76,12 @@ type Tables interface {
 	// before the bodies pass maxBytes together (but never before the first).
 	// Only rows that are open and whose Pos is the given one have a Delivery.
 	Load(ctx context.Context, sink string, rows []Row, maxBytes int) ([]Loaded, error)
-	// Commit settles and holds rows in one durable commit. Each Delivery.Claim
-	// is the Row it was claimed by. Only open rows of that Pos change, but that
-	// Delivered overwrites a drop; lost has the indexes of the others. hold are
-	// ready rows that become held.
+	// Commit settles and holds rows in one durable commit. ClaimedRow says which
+	// row each settles; done has no Release. Only open rows of that Pos change,
+	// but that Delivered overwrites a drop; lost has the indexes of the others, in
+	// order. hold are rows that become held where they are ready. Uncounted is
+	// obeyed with every verdict. A damaged event is settled with a Delivery that
+	// has no more than Event.Seq, Sink, Key and Claim.
 	Commit(ctx context.Context, sink string, done []relay.Settlement, hold []Row) (lost []int, err error)
 	// Sink tells whether the sink is paused by hand, and its turn: a number that
 	// a drop, a due-now and a move away raise in their commit.
