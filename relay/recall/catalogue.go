@@ -39,7 +39,8 @@ type Code struct {
 	Side     string
 	Platform string // by the code's prefix; empty for codes of any platform
 
-	Title       string // the cause as it stands after "Bot could not join: "
+	Title       string // the cause in plain words, as it stands after "Bot could not join: "
+	Short       string // the title where there is little room; never empty
 	Explanation string // one or two sentences: what has happened
 	NextStep    string // one sentence: what to do about it
 	OurAdvice   bool   // the next step is botrelay's; Recall documents none
@@ -64,6 +65,9 @@ func entries(side string, with With, codes ...Code) []Code {
 		c := &codes[i]
 		c.Side, c.With = side, with
 		c.Platform = Platform(relay.Some(c.Code))
+		if c.Short == "" {
+			c.Short = c.Title
+		}
 		c.Source, c.Seen = CatalogueURL, CatalogueDate
 		if c.ThirdParty {
 			c.Source, c.Seen = thirdParty, thirdPartySeen
@@ -75,7 +79,7 @@ func entries(side string, with With, codes ...Code) []Code {
 // catalogue is the one table. Entries are marked when Recall withdraws them,
 // never removed.
 var catalogue = slices.Concat(
-	accountCodes)
+	accountCodes, hostFatalCodes, hostCallCodes, platformCodes, recallCodes, nobodyCodes, unknownCodes)
 
 // byCode finds an entry's place in the catalogue.
 var byCode = func() map[string]int {

@@ -22,7 +22,7 @@ func Decode(raw []byte) (any, error) {
 	if err != nil {
 		return nil, invalid(raw, err)
 	}
-	if err := r.end(raw); err != nil {
+	if err := r.end(); err != nil {
 		return nil, err
 	}
 	return v, nil

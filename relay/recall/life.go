@@ -36,6 +36,48 @@ type Life struct {
 	Done    bool           // bot.done was received: media are ready if it has recorded
 }
 
+// Waited is how long the bot was kept in the waiting room: until it was let in,
+// else until the end. It is 0 while the wait goes on, and when there was none.
+func (l Life) Waited() time.Duration {
+	until := l.Ended
+	if l.InCall {
+		until = l.InCallAt
+	}
+	if l.Waiting.IsZero() || until.Before(l.Waiting) {
+		return 0
+	}
+	return until.Sub(l.Waiting)
+}
+
+// FailedAfter is the time from setting out to bot.fatal; false when one of the
+// two was not received, or they are the wrong way round.
+func (l Life) FailedAfter() (time.Duration, bool) {
+	if l.SetOut.IsZero() || l.Failed.Before(l.SetOut) {
+		return 0, false
+	}
+	return l.Failed.Sub(l.SetOut), true
+}
+
+// The outcomes of a bot.
+const (
+	OutcomeRecorded    = "recorded"
+	OutcomeNotRecorded = "not_recorded" // no recording event was received
+	OutcomeFatal       = "fatal"
+)
+
+// Outcome is how the bot ended; empty while it has not.
+func (l Life) Outcome() string {
+	switch {
+	case l.Fatal:
+		return OutcomeFatal
+	case l.Ended.IsZero():
+		return ""
+	case l.Recorded:
+		return OutcomeRecorded
+	}
+	return OutcomeNotRecorded
+}
+
 // rank orders events of the same time: the usual course of a bot. It is also the
 // list of main states; terminal ones are at the end.
 func rank(state string) int {

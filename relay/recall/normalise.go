@@ -104,17 +104,23 @@ const firstYear, lastYear = 1970, 2200
 // and with a blank for the T: all of them occur in Recall's documents and
 // samples. Anything else is the zero time.
 func readTime(s string) time.Time {
-	if len(s) < len("2006-01-02 15:04:05") || len(s) > 64 {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) < seconds || len(s) > 64 || s[13] != ':' || s[16] != ':' {
 		return time.Time{}
 	}
 	if s[10] == ' ' {
 		s = s[:10] + "T" + s[11:]
 	}
-	if !strings.ContainsAny(s[19:], "Zz+-") {
+	if zone := s[seconds:]; strings.Contains(zone, ",") {
+		return time.Time{}
+	} else if !strings.ContainsAny(zone, "Z+-") {
 		s += "Z"
 	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil { // strict, unlike time.Parse
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	if _, offset := t.Zone(); offset <= -day || offset >= day {
 		return time.Time{}
 	}
 	if t = t.UTC(); t.Year() < firstYear || t.Year() > lastYear {
@@ -122,3 +128,5 @@ func readTime(s string) time.Time {
 	}
 	return t
 }
+
+const day = 24 * 60 * 60 // seconds

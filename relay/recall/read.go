@@ -54,13 +54,14 @@ func (r *reader) read(raw []byte) error {
 		}
 		return invalid(raw, err)
 	}
-	return r.end(raw)
+	return r.end()
 }
 
 // end holds that nothing but blanks follows.
-func (r *reader) end(raw []byte) error {
+func (r *reader) end() error {
+	at := r.dec.InputOffset()
 	if _, err := r.dec.ReadToken(); err != io.EOF {
-		return fault(fmt.Sprintf("something follows the JSON object, which ends at byte %d", r.dec.InputOffset()))
+		return fault(fmt.Sprintf("something follows the JSON, which ends at byte %d", at))
 	}
 	return nil
 }

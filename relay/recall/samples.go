@@ -16,8 +16,9 @@ type Sample struct {
 }
 
 // Samples returns sample bodies of all shapes, sorted by name: current ones,
-// legacy ones (legacy.…), and ones with something odd about them that is to be
-// understood all the same (odd.…).
+// legacy ones (legacy.…), those of the events that the relay makes itself
+// (botrelay.…), and ones with something odd about them that are to be understood
+// all the same (odd.…).
 func Samples() []Sample {
 	files, err := fs.Glob(samples, "samples/*.json")
 	if err != nil {

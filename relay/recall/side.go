@@ -72,3 +72,13 @@ func Platform(subCode relay.Optional) string {
 	}
 	return ""
 }
+
+// NeverGotIn tells whether a sub code of bot.call_ended says that the bot never
+// got into the meeting, so that nothing can have been recorded.
+func NeverGotIn(subCode string) bool {
+	switch subCode {
+	case "timeout_exceeded_waiting_room", "call_ended_by_platform_waiting_room_timeout", "bot_kicked_from_waiting_room":
+		return true
+	}
+	return false
+}
