@@ -1,0 +1,190 @@
+package sqlitestore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay"
+	"botrelay/relay/store"
+)
+
+// appendJob stores one event with its deliveries.
+type appendJob struct {
+	answer
+	event   *relay.Event
+	targets []relay.Target
+	row     eventRow
+	receipt relay.Receipt
+}
+
+// eventRow is an event as its columns.
+type eventRow struct {
+	key, bot, name, code, subCode string
+	fields, sum                   []byte
+}
+
+func (j *appendJob) rows() int { return 1 + len(j.targets) }
+
+// Append stores ev and one delivery per target, as [relay.Log] says.
+func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target) (relay.Receipt, error) {
+	if err := store.CheckTargets(to); err != nil {
+		return relay.Receipt{}, err
+	}
+	if s.full.Load() && !mayUseReserve(ev) {
+		return relay.Receipt{}, relay.ErrFull
+	}
+	j := &appendJob{answer: newAnswer(), event: ev, targets: to, row: rowOf(ev)}
+	if err := s.queue.put(j); err != nil {
+		return relay.Receipt{}, err
+	}
+	select {
+	case err := <-j.answer:
+		return j.receipt, err
+	case <-ctx.Done():
+		return relay.Receipt{}, fmt.Errorf("append %s/%s: %w", ev.Source, ev.ID, context.Cause(ctx))
+	}
+}
+
+// quarantine strips the event to what it came as. It returns false when that
+// has been done before.
+func (j *appendJob) quarantine(why error) bool {
+	if j.event.Trouble != "" {
+		return false
+	}
+	stripped := *j.event
+	stripped.Fields, stripped.Trouble = relay.Fields{}, "could not be stored as it is: "+why.Error()
+	j.event, j.targets = &stripped, nil
+	j.row = rowOf(j.event)
+	return true
+}
+
+func (j *appendJob) apply(w *writer) error {
+	j.receipt = relay.Receipt{}
+	known, err := j.known(w)
+	if known || err != nil {
+		return err
+	}
+	inserted, err := j.insert(w)
+	if err != nil {
+		return err
+	}
+	if !inserted {
+		return j.compare(w)
+	}
+	seq := relay.Seq(w.next)
+	w.next++
+	for i := range j.targets {
+		if err := j.deliver(w, seq, &j.targets[i]); err != nil {
+			return err
+		}
+	}
+	j.receipt.Seq = seq
+	return nil
+}
+
+func (j *appendJob) finish(err error) {
+	if err != nil {
+		j.receipt = relay.Receipt{}
+	} else if !j.receipt.Duplicate {
+		j.event.Seq = j.receipt.Seq
+	}
+	j.answer <- err
+}
+
+// known looks among the ids of events that were removed early.
+func (j *appendJob) known(w *writer) (bool, error) {
+	if !w.seen {
+		return false, nil
+	}
+	found := false
+	err := w.query(sqlSeenHas, func(st *sqlite3.Stmt) bool {
+		found = true
+		body := st.ColumnRawBlob(0)
+		j.receipt = relay.Receipt{Duplicate: true, Conflict: len(body) > 0 && !bytes.Equal(body, bodyHash(j.event.Raw))}
+		return false
+	}, j.event.Source, j.event.ID)
+	return found, err
+}
+
+// insert writes the event; false says that its id is there already.
+func (j *appendJob) insert(w *writer) (bool, error) {
+	st, err := w.stmt(sqlInsertEvent)
+	if err != nil {
+		return false, err
+	}
+	ev, row := j.event, &j.row
+	if err := bind(st, w.next, ev.Source, ev.ID, nanos(ev.Received), row.key); err != nil {
+		return false, err
+	}
+	if row.bot == "" {
+		err = st.BindNull(6)
+	} else {
+		err = st.BindText(6, row.bot)
+	}
+	if err != nil {
+		return false, err
+	}
+	for i, text := range [...]string{row.name, row.code, row.subCode, ev.Fields.Side, ev.Trouble} {
+		if err := st.BindText(7+i, text); err != nil {
+			return false, err
+		}
+	}
+	for i, blob := range [...][]byte{row.sum, row.fields, ev.Raw} {
+		if blob == nil {
+			blob = []byte{}
+		}
+		if err := st.BindBlob(12+i, blob); err != nil {
+			return false, err
+		}
+	}
+	if err := st.Exec(); err != nil {
+		return false, err
+	}
+	return w.Changes() > 0, nil
+}
+
+// compare reports a known id.
+func (j *appendJob) compare(w *writer) error {
+	j.receipt.Duplicate = true
+	return w.query(sqlEventByID, func(st *sqlite3.Stmt) bool {
+		j.receipt.Seq = relay.Seq(st.ColumnInt64(0))
+		if st.ColumnType(6) != sqlite3.NULL {
+			j.receipt.Conflict = !bytes.Equal(st.ColumnRawBlob(6), j.event.Raw)
+		} else if hash := st.ColumnRawBlob(7); len(hash) > 0 {
+			j.receipt.Conflict = !bytes.Equal(hash, bodyHash(j.event.Raw))
+		}
+		return false
+	}, j.event.Source, j.event.ID)
+}
+
+// deliver adds one delivery.
+func (j *appendJob) deliver(w *writer, seq relay.Seq, to *relay.Target) error {
+	sink, err := w.sink(to.Sink)
+	if err != nil {
+		return err
+	}
+	st, err := w.stmt(sqlInsertDelivery)
+	if err != nil {
+		return err
+	}
+	state := stateReady
+	if !to.After.IsZero() {
+		state = stateWaiting
+	}
+	if err := bind(st, int64(seq), to.Sink, columnName(to.Key), to.Route, state, nanos(to.After)); err != nil {
+		return err
+	}
+	if err := st.Exec(); err != nil {
+		return err
+	}
+	w.changes = append(w.changes, change{sink: sink, seq: seq, to: pending})
+	if state == stateReady {
+		w.touch(sink)
+	} else if due, there := w.timers[to.Sink]; !there || nanos(to.After) < due {
+		w.timers[to.Sink] = nanos(to.After)
+	}
+	return nil
+}

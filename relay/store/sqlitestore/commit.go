@@ -1,0 +1,190 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay"
+	"botrelay/relay/store"
+)
+
+// commitJob settles and holds rows of one sink.
+type commitJob struct {
+	answer
+	sink string
+	done []relay.Settlement
+	hold []store.Row
+	lost []int
+}
+
+func (j *commitJob) rows() int { return len(j.done) + len(j.hold) }
+
+func (t tables) Commit(ctx context.Context, sink string, done []relay.Settlement, hold []store.Row) ([]int, error) {
+	j := &commitJob{answer: newAnswer(), sink: sink, done: done, hold: hold}
+	if err := t.do(ctx, j, j.answer); err != nil {
+		return nil, fmt.Errorf("commit for sink %s: %w", sink, err)
+	}
+	return j.lost, nil
+}
+
+func (j *commitJob) apply(w *writer) error {
+	j.lost = nil
+	sink, err := w.sink(j.sink)
+	if err != nil {
+		return err
+	}
+	delivered := false
+	for i := range j.done {
+		kept, err := j.settle(w, sink, &j.done[i])
+		if err != nil {
+			return err
+		}
+		if !kept {
+			j.lost = append(j.lost, i)
+		} else if j.done[i].Verdict == relay.Delivered {
+			delivered = true
+		}
+	}
+	for _, row := range j.hold {
+		if err := w.exec(sqlHold, int64(row.Seq), j.sink, row.Pos); err != nil {
+			return err
+		}
+	}
+	if !delivered {
+		return nil
+	}
+	at := nanos(w.now)
+	w.effects = append(w.effects, func() { sink.lastOK = at })
+	return w.exec(sqlSinkLastOK, j.sink, at)
+}
+
+// settle records one outcome; false says that the row is gone or no longer the
+// one that was claimed.
+func (j *commitJob) settle(w *writer, sink *sinkState, s *relay.Settlement) (bool, error) {
+	row := store.ClaimedRow(s.Delivery)
+	if s.Attempt == 1 && s.Replay == 0 && s.First.IsZero() && !s.Uncounted {
+		kept, err := settleFirst(w, sink, row, s)
+		if kept || err != nil {
+			return kept, err
+		}
+	}
+	return settleAny(w, sink, row, s)
+}
+
+// settleFirst is the usual case, one statement: a delivery that is ready and
+// was never tried before has its final outcome.
+func settleFirst(w *writer, sink *sinkState, row store.Row, s *relay.Settlement) (bool, error) {
+	var state int
+	switch s.Verdict {
+	case relay.Delivered:
+		state = stateDelivered
+	case relay.Dead:
+		state = stateDead
+	case relay.Muted:
+		state = stateMuted
+	default:
+		return false, nil
+	}
+	st, err := w.stmt(sqlSettleFirst)
+	if err != nil {
+		return false, err
+	}
+	tries := addTry(nil, attemptOf(w, s))
+	if err := bind(st, int64(row.Seq), sink.name, row.Pos, state, nanos(began(w, s)), nanos(w.now), tries); err != nil {
+		return false, err
+	}
+	if err := st.Exec(); err != nil || w.Changes() == 0 {
+		return false, err
+	}
+	w.changes = append(w.changes, change{sink: sink, seq: row.Seq, from: pending, to: classOf(state, 1)})
+	return true, nil
+}
+
+// settleAny reads the row first.
+func settleAny(w *writer, sink *sinkState, row store.Row, s *relay.Settlement) (bool, error) {
+	d, found, err := w.delivery(row.Seq, sink.name)
+	if err != nil || !found || d.pos != row.Pos {
+		return false, err
+	}
+	// What was dropped while it was being sent, and got through, is delivered.
+	if d.state >= stateDelivered && (d.state != stateDropped || s.Verdict != relay.Delivered) {
+		return false, nil
+	}
+	if s.Verdict == relay.Release {
+		return true, nil
+	}
+	was := classOf(d.state, d.attempts)
+	d.outcome(w.now, s)
+	d.tries = addTry(d.tries, attemptOf(w, s))
+	if d.first == 0 {
+		d.first = nanos(began(w, s))
+	}
+	if err := w.exec(sqlSettle, int64(row.Seq), sink.name, row.Pos, d.state, d.due, d.attempts, d.waited, d.first, d.ended, d.outOfOrder, d.tries); err != nil {
+		return false, err
+	}
+	w.changes = append(w.changes, change{sink: sink, seq: row.Seq, from: was, to: classOf(d.state, d.attempts)})
+	return true, nil
+}
+
+// outcome changes the row as the verdict says.
+func (d *deliveryRow) outcome(now time.Time, s *relay.Settlement) {
+	if !s.Uncounted {
+		d.attempts++
+	}
+	d.waited += int64(s.Wait)
+	switch s.Verdict {
+	case relay.Retry, relay.Detach:
+		d.state, d.due = stateWaiting, max(nanos(s.At), 1)
+		d.outOfOrder = d.outOfOrder || s.Verdict == relay.Detach
+		return
+	case relay.Delivered:
+		d.state = stateDelivered
+	case relay.Muted:
+		d.state = stateMuted
+	default:
+		d.state = stateDead
+	}
+	d.due, d.ended = 0, nanos(now)
+}
+
+func began(w *writer, s *relay.Settlement) time.Time {
+	if s.Began.IsZero() {
+		return w.now
+	}
+	return s.Began
+}
+
+func attemptOf(w *writer, s *relay.Settlement) relay.Attempt {
+	return relay.Attempt{Began: began(w, s), Took: s.Took, Note: s.Note}
+}
+
+// deliveryRow is a row of the delivery table.
+type deliveryRow struct {
+	sink, key, route               string
+	pos, due, waited, first, ended int64
+	state, attempts, replay        int
+	outOfOrder                     bool
+	tries                          []byte
+}
+
+// scanDelivery reads the columns named by deliveryColumns, from the given one on.
+func scanDelivery(st *sqlite3.Stmt, from int) deliveryRow {
+	return deliveryRow{
+		sink: st.ColumnText(from), pos: st.ColumnInt64(from + 1), key: st.ColumnText(from + 2), route: st.ColumnText(from + 3),
+		state: st.ColumnInt(from + 4), due: st.ColumnInt64(from + 5), attempts: st.ColumnInt(from + 6), waited: st.ColumnInt64(from + 7),
+		first: st.ColumnInt64(from + 8), ended: st.ColumnInt64(from + 9), outOfOrder: st.ColumnInt64(from+10) != 0,
+		replay: st.ColumnInt(from + 11), tries: st.ColumnBlob(from+12, nil),
+	}
+}
+
+// delivery reads one row by its primary key.
+func (d *db) delivery(seq relay.Seq, sink string) (row deliveryRow, found bool, err error) {
+	err = d.query(sqlDeliveryState, func(st *sqlite3.Stmt) bool {
+		row, found = scanDelivery(st, 0), true
+		return false
+	}, int64(seq), sink)
+	return row, found, err
+}

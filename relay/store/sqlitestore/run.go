@@ -1,0 +1,100 @@
+package sqlitestore
+
+import (
+	"context"
+	"time"
+
+	"botrelay/relay"
+)
+
+// How often the writer looks around when nobody asks for anything, and how
+// soon it tries again what found no room.
+const (
+	idleLook = 10 * time.Second
+	retryIn  = time.Second
+)
+
+// Run writes until ctx ends, and then what is waiting by then, and returns nil.
+// Any other return is a failed write, a failed sync or damage: the process must
+// end, since what the disk holds is known again only after a new start. Run is
+// called once.
+func (s *Store) Run(ctx context.Context) error {
+	counting := make(chan error, 1)
+	snapshot, err := s.countFrom(ctx)
+	if err == nil {
+		go func() { counting <- snapshot() }()
+		s.running.Store(true)
+		err = s.write(ctx)
+		s.running.Store(false)
+		if failed := <-counting; err == nil && ctx.Err() == nil {
+			err = failed
+		}
+	}
+	if err != nil {
+		s.fail(err)
+	}
+	s.queue.close(relay.ErrClosed)
+	why := err
+	if why == nil {
+		why = relay.ErrClosed
+	}
+	s.writer.abandon(why)
+	return err
+}
+
+// write is the loop of the writer.
+func (s *Store) write(ctx context.Context) error {
+	w := s.writer
+	for {
+		group := s.queue.take(w.waiting, len(w.waiting))
+		w.waiting = nil
+		if len(group) > 0 {
+			if err := w.run(group); err != nil {
+				return err
+			}
+		} else if ctx.Err() != nil {
+			return nil
+		}
+		wait, err := w.keepHouse()
+		if err != nil {
+			return err
+		}
+		if err := s.pause(ctx, wait); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			s.queue.close(relay.ErrClosed)
+			if len(w.waiting) > 0 {
+				return nil // there is no room, and nobody to wait for it
+			}
+		}
+	}
+}
+
+// pause waits until there is something to do.
+func (s *Store) pause(ctx context.Context, wait time.Duration) error {
+	if wait == 0 || ctx.Err() != nil {
+		return nil
+	}
+	wake := s.queue.wake
+	if len(s.writer.waiting) > 0 {
+		wake = nil // what waits for room goes first
+	}
+	select {
+	case <-wake:
+		return nil
+	default:
+	}
+	timer, stop := s.opts.Clock.NewTimer(wait)
+	defer stop()
+	select {
+	case <-wake:
+	case <-timer:
+	case <-ctx.Done():
+	case <-s.failed:
+		s.failMu.Lock()
+		defer s.failMu.Unlock()
+		return s.failure
+	}
+	return nil
+}

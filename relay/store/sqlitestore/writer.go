@@ -1,0 +1,200 @@
+package sqlitestore
+
+import (
+	"fmt"
+	"time"
+
+	"botrelay/relay"
+)
+
+// writer is the one connection that writes, and what its transaction has
+// changed so far. It belongs to the goroutine of Run.
+type writer struct {
+	*db
+	store *Store
+	now   time.Time // of the group
+
+	next, saved int64 // the next number; as committed
+
+	// What becomes true when the transaction commits.
+	changes []change
+	touched []*sinkState          // have deliveries that may be handed out
+	timers  map[string]int64      // sinks with new timers, and the earliest
+	fresh   map[string]*sinkState // named for the first time
+	effects []func()
+
+	waiting []job // undone for want of room, to be tried again
+	seen    bool  // ids of removed events are kept
+	space   space
+	log     walState
+}
+
+// transact runs body inside one transaction. When it returns nil, everything
+// is on stable storage and visible to others; else nothing of it has happened.
+func (w *writer) transact(body func() error) error {
+	w.now = w.store.opts.Clock.Now()
+	if err := w.exec(sqlBegin); err != nil {
+		return err
+	}
+	err := body()
+	if err == nil && w.next != w.saved {
+		err = w.exec(sqlWriteNext, w.next)
+	}
+	if err == nil {
+		err = w.exec(sqlCommit)
+	}
+	if err != nil {
+		w.forget()
+		// Some errors end the transaction by themselves.
+		if !w.GetAutocommit() {
+			if undo := w.exec(sqlRollback); undo != nil {
+				return fmt.Errorf("undo a transaction after %w: %w", err, undo)
+			}
+		}
+		return err
+	}
+	w.publish()
+	return nil
+}
+
+// forget drops what an undone transaction would have changed.
+func (w *writer) forget() {
+	w.next = w.saved
+	for _, s := range w.touched {
+		s.touched = false
+	}
+	w.reset()
+}
+
+// publish makes what was committed known.
+func (w *writer) publish() {
+	w.saved = w.next
+	t := &w.store.sinks
+	t.mu.Lock()
+	for name, s := range w.fresh {
+		t.byName[name] = s
+	}
+	for _, c := range w.changes {
+		c.sink.count(c.seq, c.from, c.to)
+	}
+	for _, f := range w.effects {
+		f()
+	}
+	t.mu.Unlock()
+	for _, s := range w.touched {
+		s.touched = false
+		w.store.Appended(s.name)
+	}
+	for name, due := range w.timers {
+		w.store.Scheduled(name, fromNanos(due))
+	}
+	w.reset()
+}
+
+func (w *writer) reset() {
+	w.changes, w.touched, w.effects = w.changes[:0], w.touched[:0], nil
+	clear(w.fresh)
+	clear(w.timers)
+}
+
+// sink returns the state of a sink and gives a new one its row.
+func (w *writer) sink(name string) (*sinkState, error) {
+	if s := w.store.sinks.byName[name]; s != nil {
+		return s, nil
+	}
+	if s := w.fresh[name]; s != nil {
+		return s, nil
+	}
+	if err := w.exec(sqlAddSink, name); err != nil {
+		return nil, err
+	}
+	s := newSinkState(name)
+	w.fresh[name] = s
+	return s, nil
+}
+
+// touch tells, once the transaction has committed, that s has something to
+// hand out or must look again.
+func (w *writer) touch(s *sinkState) {
+	if !s.touched {
+		s.touched = true
+		w.touched = append(w.touched, s)
+	}
+}
+
+// run commits a group and answers it. What finds no room is kept in waiting.
+// An error is the store's end.
+func (w *writer) run(group []job) error {
+	err := w.transact(func() error {
+		for _, j := range group {
+			if err := j.apply(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	switch natureOf(err) {
+	case ok:
+		for _, j := range group {
+			j.finish(nil)
+		}
+		return nil
+	case full:
+		w.noRoom(group)
+		return nil
+	case busy:
+		w.waiting = append(w.waiting, group...)
+		return nil
+	case oneItem:
+		return w.runAlone(group, err)
+	case damaged:
+		err = &DamagedError{Dir: w.store.opts.Dir, Err: err}
+	default:
+		err = fmt.Errorf("write to %s: %w", w.store.opts.Dir, err)
+	}
+	for _, j := range group {
+		j.finish(err)
+	}
+	return err
+}
+
+// noRoom refuses what is new and keeps everything else for another try.
+func (w *writer) noRoom(group []job) {
+	w.space.refused = true
+	w.store.full.Store(true)
+	for _, j := range group {
+		if _, isNew := j.(*appendJob); isNew {
+			j.finish(relay.ErrFull)
+		} else {
+			w.waiting = append(w.waiting, j)
+		}
+	}
+}
+
+// runAlone finds the item that a group failed for, so that the others pass. An
+// event that cannot be stored as it is, is stored as it came.
+func (w *writer) runAlone(group []job, err error) error {
+	if len(group) > 1 {
+		for _, j := range group {
+			if err := w.run([]job{j}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if a, isNew := group[0].(*appendJob); isNew && a.quarantine(err) {
+		w.store.log().Error("an event could not be stored as it is; it is kept as it came, quarantined",
+			"source", a.event.Source, "id", a.event.ID, "error", err)
+		return w.run(group)
+	}
+	group[0].finish(err)
+	return nil
+}
+
+// abandon answers what waits when the writer ends.
+func (w *writer) abandon(err error) {
+	for _, j := range append(w.waiting, w.store.queue.take(nil, -1<<40)...) {
+		j.finish(err)
+	}
+	w.waiting = nil
+}
