@@ -29,19 +29,21 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // hash, and it costs every read 1.5 to 2 µs a KB (SHA-256, in hardware) where
 // these take 0.1 µs.
 func Sum(source, id string, received time.Time, key string, fields, raw []byte) [SumSize]byte {
-	var head [512]byte
-	b := head[:0]
-	b = appendText(b, source)
-	b = appendText(b, id)
-	b = binary.AppendVarint(b, received.UnixNano())
-	b = appendText(b, key)
-	b = binary.AppendUvarint(b, uint64(len(fields)))
-	b = append(b, fields...)
-	b = binary.AppendUvarint(b, uint64(len(raw)))
+	head := make([]byte, 0, len(source)+len(id)+len(key)+6*binary.MaxVarintLen64)
+	head = appendText(head, source)
+	head = appendText(head, id)
+	head = binary.AppendVarint(head, received.UnixNano())
+	head = appendText(head, key)
+	head = binary.AppendUvarint(head, uint64(len(fields)))
+	head = binary.AppendUvarint(head, uint64(len(raw)))
 
 	var sum [SumSize]byte
-	binary.BigEndian.PutUint32(sum[:4], crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, raw))
-	binary.BigEndian.PutUint32(sum[4:], crc32.Update(crc32.ChecksumIEEE(b), crc32.IEEETable, raw))
+	for i, table := range [...]*crc32.Table{castagnoli, crc32.IEEETable} {
+		c := crc32.Update(0, table, head)
+		c = crc32.Update(c, table, fields)
+		c = crc32.Update(c, table, raw)
+		binary.BigEndian.PutUint32(sum[4*i:], c)
+	}
 	return sum
 }
 
