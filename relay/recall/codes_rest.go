@@ -1,7 +1,5 @@
 package recall
 
-import "slices"
-
 // platformCodes are faults at Zoom, Google and Microsoft: nobody here can do
 // more than wait and tell customers.
 var platformCodes = entries(SidePlatform, WithFatal, platformFaults...)
@@ -10,7 +8,7 @@ var platformCodes = entries(SidePlatform, WithFatal, platformFaults...)
 var recallCodes = entries(SideRecall, WithFatal, recallFaults...)
 
 // nobodyCodes are ordinary ends.
-var nobodyCodes = entries(SideNobody, WithCallEnded, slices.Concat(ordinaryEnds, botsAlone)...)
+var nobodyCodes = entries(SideNobody, WithCallEnded, ordinaryEnds...)
 
 // unknownCodes are listed somewhere without a word on what they mean.
 var unknownCodes = entries(SideUnknown, WithFatal, unclear...)
@@ -85,13 +83,6 @@ var ordinaryEnds = []Code{{
 	NextStep:    "Do nothing: this is an ordinary end.",
 	OurAdvice:   true, URL: automaticLeave, LinkText: "When bots leave",
 }, {
-	Code: "bot_received_leave_call", Title: "your own request to leave",
-	Explanation: "The bot left because your system asked it to, through Recall's API.",
-	NextStep:    "Do nothing, unless your system should not have asked.",
-	OurAdvice:   true,
-}}
-
-var botsAlone = []Code{{
 	Code: "timeout_exceeded_silence_detected", Title: "it was silent for long",
 	Explanation: "Nobody spoke for so long that only bots seemed to be left.",
 	NextStep:    "Raise `automatic_leave.silence_detection` if people were still there.",
@@ -111,6 +102,11 @@ var botsAlone = []Code{{
 	Explanation: "All others in the call were bots; this is an older name for it.",
 	NextStep:    "Do nothing, unless people were still there.",
 	OurAdvice:   true, URL: botDetection, LinkText: "Bot detection",
+}, {
+	Code: "bot_received_leave_call", Title: "your own request to leave",
+	Explanation: "The bot left because your system asked it to, through Recall's API.",
+	NextStep:    "Do nothing, unless your system should not have asked.",
+	OurAdvice:   true,
 }}
 
 var unclear = []Code{{

@@ -3,6 +3,7 @@ package recall
 import (
 	"embed"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -33,5 +34,6 @@ func Samples() []Sample {
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "samples/"), ".json")
 		all = append(all, Sample{Name: name, Body: body})
 	}
+	slices.SortFunc(all, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
