@@ -62,8 +62,21 @@ const (
 type Fault struct {
 	Kind  Kind
 	After time.Duration // the destination's own Retry-After; 0 when it gave none
+	Cause Cause         // what a pause for it is called; empty where the kind says it
 	Err   error         // what happened, without secrets; never nil
 }
+
+// Cause classes a pause for people and rules: the sub code of
+// botrelay.sink_down.
+type Cause string
+
+// The causes of a pause.
+const (
+	CauseAuth        Cause = "auth"        // HTTP 401 and 403, SASL, revoked tokens
+	CauseNotFound    Cause = "not_found"   // HTTP 3xx, 404, 405, 410, 501, a channel or topic that is gone
+	CauseTLS         Cause = "tls"         // no common protocol, or a certificate that does not hold
+	CauseUnreachable Cause = "unreachable" // no connection, or nothing but failures
+)
 
 // Error is the text of the cause.
 func (f *Fault) Error() string { return f.Err.Error() }
@@ -78,7 +91,7 @@ func Classify(err error) *Fault {
 		return nil
 	}
 	if f, ok := errors.AsType[*Fault](err); ok {
-		return &Fault{Kind: f.Kind, After: f.After, Err: err}
+		return &Fault{Kind: f.Kind, After: f.After, Cause: f.Cause, Err: err}
 	}
 	return &Fault{Kind: Transient, Err: err}
 }

@@ -92,7 +92,7 @@ type Settlement struct {
 	Began     time.Time     // of the attempt
 	Took      time.Duration
 	Note      string // status, Kafka offset, Slack ts, "rolled up", or the redacted error; at most 1 KiB
-	Uncounted bool   // the attempt is not counted (throttled); for Retry
+	Uncounted bool   // the attempt is not counted (throttled); for Retry and Detach
 }
 
 // Memory is what a part remembers between sends, under its own name (thread
