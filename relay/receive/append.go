@@ -36,6 +36,7 @@ func (r *Receiver) store(ctx context.Context, t *table, e *entry, id string, raw
 	e.tally.results[result].Add(1)
 	e.tally.last.Store(ev.Received.UnixNano())
 	if receipt.Conflict {
+		e.tally.refused[causeConflict].Add(1)
 		r.tell(e.tally, refuseWith(causeConflict, "last "+id))
 	}
 	if r.logger.Enabled(ctx, slog.LevelDebug) {
