@@ -52,11 +52,11 @@ func (b *Block) Decode(into any) {
 // an entry of a list, "" is the block itself. If there is no such key, it
 // stands at the deepest one that there is. The message is put behind path and
 // place; a remark in brackets at its end is the hint. Texts that came from a
-// reference are shown as that reference.
+// reference are shown as that reference. %w is not for it: use %v.
 func (b *Block) Errorf(key, format string, args ...any) {
 	if b != nil {
 		at, path := b.locate(key)
-		b.file.fault(at, path, format, args...)
+		b.file.fault(at, path, format, b.file.masked(args)...)
 	}
 }
 
@@ -64,7 +64,7 @@ func (b *Block) Errorf(key, format string, args ...any) {
 func (b *Block) Warnf(key, format string, args ...any) {
 	if b != nil {
 		at, path := b.locate(key)
-		b.file.warn(at, path, format, args...)
+		b.file.warn(at, path, format, b.file.masked(args)...)
 	}
 }
 
@@ -99,7 +99,7 @@ func (b *Block) ReadFile(key, name string) (data []byte, ok bool) {
 	at, path := b.locate(key)
 	data, err := b.file.read(name)
 	if err != nil {
-		b.file.fault(at, path, "%s", cannotRead(name, err))
+		b.file.fault(at, path, "%s", cannotRead(b.file.mask(name), err))
 		return nil, false
 	}
 	b.file.warnMount(name, at, path)

@@ -42,7 +42,8 @@ func (c *conditions) decodeNode(f *File, n, key *yaml.Node, path string) {
 		c.add(f, n, path, hint)
 		return
 	}
-	if !f.expect(entry{key, n}, n, yaml.SequenceNode, path) {
+	if n.Kind != yaml.SequenceNode {
+		f.expect(entry{key, n}, n, yaml.MappingNode, path)
 		return
 	}
 	if len(n.Content) == 0 {
@@ -118,10 +119,12 @@ func (f *File) patterns(e entry, path string, except bool) []pattern {
 		null bool
 	}
 	seen := map[written]bool{}
+	good := true
 	for _, one := range f.list(e, n) {
 		one.key = e.key
-		p, ok := f.pattern(one, path, except)
-		if !ok {
+		p, became := f.pattern(one, path, except)
+		good = good && became != wrong
+		if became != taken {
 			continue
 		}
 		if seen[written{p.text, p.null}] {
@@ -130,36 +133,39 @@ func (f *File) patterns(e entry, path string, except bool) []pattern {
 		seen[written{p.text, p.null}] = true
 		patterns = append(patterns, p)
 	}
-	if len(patterns) == 0 && !f.Faulty() {
-		f.fault(f.valuePlace(e), path, "every entry is empty; one must remain")
+	if good && len(patterns) == 0 {
+		f.fault(f.valuePlace(e), path, everyEntryEmpty)
 	}
 	return patterns
 }
 
-func (f *File) pattern(e entry, path string, except bool) (pattern, bool) {
+func (f *File) pattern(e entry, path string, except bool) (pattern, outcome) {
 	n := follow(e.value)
 	p := pattern{node: n, path: path, plain: true}
 	switch {
-	case isNull(n) && n.Value != "" && !f.text.written(n, "!"):
+	case isNull(n) && n.Value != "" && !f.isTagged(n):
 		p.null = true
-		return p, true
-	case isNull(n) && n.Style&yaml.TaggedStyle == 0 && n.Value == "" && !f.text.written(n, "!"):
+		return p, taken
+	case isNull(n) && !f.isTagged(n):
 		f.noValue(e, path, ` (write null for "absent")`)
-		return p, false
+		return p, wrong
 	case f.isTagged(n):
 		f.fault(f.text.at(n), path, "%s is a YAML tag, not text (%s)", f.tagText(n), tagHint(n, e.key, except, f.tagText(n)))
-		return p, false
+		return p, wrong
 	}
 	n, ok := f.usable(e, path)
 	if !ok || !f.expect(e, n, yaml.ScalarNode, path) {
-		return p, false
+		return p, wrong
 	}
 	c, ok := f.resolve(n, path)
-	if !ok || c.absent() {
-		return p, false
+	switch {
+	case !ok:
+		return p, wrong
+	case c.absent():
+		return p, absent
 	}
 	p.text, p.plain = c.text, !c.referenced
-	return p, true
+	return p, taken
 }
 
 // tagHint says how a text with a ! before it was meant.

@@ -104,7 +104,7 @@ func article(word string) string {
 func (f *File) usable(e entry, path string) (*yaml.Node, bool) {
 	n := follow(e.value)
 	if f.isTagged(n) {
-		f.fault(f.text.at(n), path, "%s is a YAML tag, not text (use quotes)", f.tagText(n))
+		f.fault(f.text.at(n), path, "%s is a YAML tag, not text (use quotes)", token(f.tagText(n)))
 		return nil, false
 	}
 	if n.Kind == yaml.MappingNode && f.text.written(n, "{{") {
@@ -124,7 +124,8 @@ func (f *File) isTagged(n *yaml.Node) bool {
 	return n.Style&yaml.TaggedStyle != 0 || f.text.written(n, "!")
 }
 
-// tagText is a tag as it is written, with the text behind it.
+// tagText is a tag as it is written, with the text behind it, which may be a
+// secret: without it where the key is not known to hold none.
 func (f *File) tagText(n *yaml.Node) string {
 	p := f.text.at(n)
 	text := []rune(f.text.from(p.line, p.col))
@@ -205,10 +206,16 @@ func (f *File) decodeValue(e entry, path string, fd field, v reflect.Value) {
 		f.decodeMap(e, n, path, fd, v)
 	default:
 		if f.expect(e, n, yaml.ScalarNode, path) {
-			f.decodeScalar(n, path, fd, v)
+			became := f.decodeScalar(n, path, fd, v)
+			empty := became == absent && !f.options.SkipSecrets || became == taken && v.Kind() == reflect.String && v.Len() == 0
+			if fd.required && empty {
+				f.fault(f.text.at(n), path, "%s is empty; it is needed", fd.key)
+			}
 		}
 	}
 }
+
+const everyEntryEmpty = "every entry is empty; one must remain"
 
 // expect records a fault unless the value is of the kind that is wanted.
 func (f *File) expect(e entry, n *yaml.Node, kind yaml.Kind, path string) bool {
@@ -269,7 +276,7 @@ func (f *File) decodeList(e entry, n *yaml.Node, path string, fd field, v reflec
 		return
 	}
 	if list.Len() == 0 && fd.required {
-		message := "every entry is empty; one must remain"
+		message := everyEntryEmpty
 		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 			message = "the list is empty; it needs one entry at least"
 		}

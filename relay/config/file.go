@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -207,52 +206,9 @@ func (f *File) record(at place, path string, warning bool, format string, args .
 }
 
 func (f *File) problem(at place, path string, warning bool, format string, args ...any) Problem {
-	for i := range args {
-		args[i] = f.masked(args[i])
-	}
-	message, hint := splitHint(f.mask(fmt.Sprintf(format, args...)))
+	message, hint := splitHint(fmt.Sprintf(format, args...))
 	return Problem{
 		File: f.Path, Line: at.line, Col: at.col, Path: path, Message: message, Hint: hint, Warning: warning,
 		width: at.width, source: f.text.line(at.line),
 	}
-}
-
-// masked makes sure that what a message is put together of shows nothing that
-// came from a reference, whatever quoting is added later.
-func (f *File) masked(arg any) any {
-	switch a := arg.(type) {
-	case string:
-		return f.mask(a)
-	case Secret:
-		return a
-	case error:
-		return f.mask(a.Error())
-	case fmt.Stringer:
-		return f.mask(a.String())
-	}
-	return arg
-}
-
-// maskedLength is from where on a text that came from a reference is hidden
-// inside longer texts, too. A shorter one is hidden where it stands alone: as a
-// part of words it says nothing.
-const maskedLength = 4
-
-func (f *File) mask(text string) string {
-	if written, ok := f.masks[text]; ok {
-		return written
-	}
-	for _, value := range slices.SortedFunc(maps.Keys(f.masks), longerFirst) {
-		if len(value) >= maskedLength {
-			text = strings.ReplaceAll(text, value, f.masks[value])
-		}
-	}
-	return text
-}
-
-func longerFirst(a, b string) int {
-	if len(a) != len(b) {
-		return len(b) - len(a)
-	}
-	return strings.Compare(a, b)
 }

@@ -10,7 +10,7 @@ import (
 // old content when an editor or an orchestrator puts a new file in its place.
 func (f *File) warnMount(name string, at place, path string) {
 	if f.options.Mounted(name) {
-		f.warn(at, path, "%s is a single-file mount; edits will not be seen (mount its folder)", quoteLess(name))
+		f.warn(at, path, "%s is a single-file mount; edits will not be seen (mount its folder)", quoteLess(f.mask(name)))
 	}
 }
 

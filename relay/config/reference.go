@@ -118,7 +118,7 @@ func (f *File) lookUp(r reference, n *yaml.Node, path string) (text, problem str
 	} else {
 		text, problem = f.fileText(r, n, path)
 	}
-	if problem == "" && text != "" {
+	if text != "" && text != r.otherwise {
 		f.masks[text] = r.String()
 	}
 	return text, problem

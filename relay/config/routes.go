@@ -52,52 +52,65 @@ type targetList []target
 func (l *targetList) decodeNode(f *File, n, key *yaml.Node, path string) {
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 		f.fault(f.text.at(n), path, "the list is empty; it needs one entry at least")
+		return
 	}
+	good := true
 	for i, one := range f.list(entry{key, n}, n) {
 		at := path
 		if n.Kind == yaml.SequenceNode {
 			at = indexed(path, i)
 		}
-		if t, ok := f.target(one, at); ok {
+		t, became := f.target(one, at)
+		if became == taken {
 			*l = append(*l, t)
 		}
+		good = good && became != wrong
+	}
+	if good && len(*l) == 0 {
+		f.fault(f.text.at(n), path, everyEntryEmpty)
 	}
 	seen := map[string]bool{}
 	for _, t := range *l {
 		if seen[t.sink] {
-			f.fault(f.text.at(t.node), t.path, "%s is in this list twice", quote(t.sink))
+			f.fault(f.text.at(t.node), t.path, "%s is in this list twice", quote(f.mask(t.sink)))
 		}
 		seen[t.sink] = true
 	}
 }
 
 // target reads NAME or NAME: {options}.
-func (f *File) target(e entry, path string) (target, bool) {
+func (f *File) target(e entry, path string) (target, outcome) {
 	n, ok := f.usable(e, path)
 	switch {
 	case !ok:
-		return target{}, false
+		return target{}, wrong
 	case n.Kind == yaml.ScalarNode:
 		c, ok := f.resolve(n, path)
-		return target{sink: c.text, path: path, node: n, skipped: c.skipped}, ok && !c.absent()
+		switch {
+		case !ok:
+			return target{}, wrong
+		case c.absent():
+			return target{}, absent
+		}
+		return target{sink: c.text, path: path, node: n, skipped: c.skipped}, taken
 	case n.Kind == yaml.SequenceNode:
 		f.fault(f.text.at(n), path, "a sink is expected here, not a list")
-		return target{}, false
+		return target{}, wrong
 	}
 	m := f.mapping(n, path)
 	if len(m.entries) != 1 {
 		f.fault(f.text.at(n), path, "one sink is expected here: NAME, or NAME: {options for this route}")
-		return target{}, false
+		return target{}, wrong
 	}
 	one := m.entries[0]
 	name := one.key.Value
 	at := join(path, name)
 	options, ok := f.usable(one, at)
 	if !ok || !f.expect(one, options, yaml.MappingNode, at) {
-		return target{}, false
+		return target{}, wrong
 	}
 	b := f.block(options, one.key, at)
-	return target{sink: name, path: path, node: one.key, options: b}, true
+	return target{sink: name, path: path, node: one.key, options: b}, taken
 }
 
 // link checks the names that routes use, and gives each sink the options that
@@ -122,7 +135,7 @@ func (f *File) linkTarget(r *routeKeys, t *target) {
 	}
 	s := f.sink(t.sink)
 	if s == nil {
-		f.fault(f.text.at(t.node), t.path, "unknown sink %s%s", quote(t.sink), didYouMean(t.sink, f.sinkNames()))
+		f.fault(f.text.at(t.node), t.path, "unknown sink %s%s", quote(f.mask(t.sink)), didYouMean(t.sink, f.sinkNames()))
 		return
 	}
 	if t.options != nil {
@@ -138,7 +151,9 @@ func (f *File) compile() {
 		for _, r := range f.routes {
 			rule := route.Rule{Name: r.Name, Match: r.Match.compile(), Except: r.Except.compile()}
 			for _, t := range r.To {
-				rule.To = append(rule.To, t.sink)
+				if !t.skipped {
+					rule.To = append(rule.To, t.sink)
+				}
 			}
 			rules = append(rules, rule)
 		}

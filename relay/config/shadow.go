@@ -11,28 +11,30 @@ import (
 func (f *File) wholeFileWarnings() []Problem {
 	var found []Problem
 	used := map[string]bool{}
+	unknown := false // a name is behind a reference that was not resolved
 	for i, r := range f.routes {
 		if by := f.shadowedBy(i); len(by) > 0 {
 			at, path := r.block.locate("name")
 			found = append(found, f.problem(at, strings.TrimSuffix(path, ".name"), true,
-				"%s changes nothing: its sinks have these events from %s (put it before, or remove it)", quote(r.Name), quoteAll(by)))
+				"%s changes nothing: its sinks have these events from %s (put it before, or remove it)", quote(f.mask(r.Name)), f.quoteAll(by)))
 		}
 		for _, t := range r.To {
 			used[t.sink] = true
+			unknown = unknown || t.skipped
 		}
 	}
 	for _, s := range f.Sinks {
-		if at, path := s.Block.locate(""); !used[s.Name] {
+		if at, path := s.Block.locate(""); !used[s.Name] && !unknown {
 			found = append(found, f.problem(at, path, true, "nothing sends to it"))
 		}
 	}
 	return found
 }
 
-func quoteAll(names []string) string {
+func (f *File) quoteAll(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = quote(name)
+		quoted[i] = quote(f.mask(name))
 	}
 	return strings.Join(quoted, ", ")
 }

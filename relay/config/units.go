@@ -93,6 +93,12 @@ func parseRate(text string) (Rate, bool) {
 
 // durationHint is how a text that is no duration was probably meant.
 func durationHint(text string) string {
+	if d, err := time.ParseDuration(strings.TrimSpace(text)); err == nil && strings.Contains(text, ".") && d > 0 && d%time.Second == 0 {
+		if d%time.Minute == 0 {
+			return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
+		}
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	}
 	m := leadingNumber.FindStringSubmatch(text)
 	if m == nil {
 		return "15m"

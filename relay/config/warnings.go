@@ -28,7 +28,8 @@ func (f *File) warnDisk() {
 type vocabulary map[string][]string
 
 func newVocabulary() vocabulary {
-	v := vocabulary{"event": recall.Events(), "code": recall.StatusCodes()}
+	events := slices.DeleteFunc(recall.Events(), func(event string) bool { return event == legacyEvent })
+	v := vocabulary{"event": events, "code": recall.StatusCodes()}
 	for _, c := range recall.Codes() {
 		v["sub_code"] = append(v["sub_code"], c.Code)
 	}
