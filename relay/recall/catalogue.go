@@ -104,3 +104,6 @@ func Lookup(code string) (Code, bool) {
 // platform, recall, nobody, unknown, and within a side in the order of the
 // table.
 func Codes() []Code { return slices.Clone(catalogue) }
+
+// CatalogueSize is the number of entries.
+func CatalogueSize() int { return len(catalogue) }

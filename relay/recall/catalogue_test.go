@@ -58,7 +58,7 @@ func TestCatalogueCounts(t *testing.T) {
 	if diff := cmp.Diff(map[With]int{WithFatal: 68, WithCallEnded: 18, WithPermission: 9}, with); diff != "" {
 		t.Errorf("by event (-want +got):\n%s", diff)
 	}
-	if len(Codes()) != 95 || len(byCode) != 95 || thirdParty != 17 {
+	if len(Codes()) != 95 || CatalogueSize() != 95 || len(byCode) != 95 || thirdParty != 17 {
 		t.Errorf("%d codes, %d different, %d from third parties", len(Codes()), len(byCode), thirdParty)
 	}
 	for _, code := range []string{"", "zoom_quantum_flux", "Meeting_full", "fatal"} {

@@ -2,7 +2,6 @@ package recall
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -49,14 +48,9 @@ func (r *reader) any() (any, error) {
 		return true, nil
 	case jsontext.KindFalse:
 		return false, nil
-	case jsontext.KindNull:
-		return nil, nil
 	}
-	return nil, errToken
+	return nil, nil // null: the decoder hands out an end only where one may stand
 }
-
-// errToken cannot come up: a decoder hands out an end only where one may stand.
-var errToken = errors.New("an end without a beginning")
 
 func (r *reader) anyObject() (any, error) {
 	if _, err := r.dec.ReadToken(); err != nil {

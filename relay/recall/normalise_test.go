@@ -157,6 +157,8 @@ func TestNormaliseUnderstands(t *testing.T) {
 		{"key of the calendar", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":""},"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "c" })},
 		{"key of the team", wrap(`"slack_team":{"id":"t"},"calendar_id":7`), with(func(f *relay.Fields) { f.Key = "t" })},
 		{"nested 512 deep", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510)), done},
+		{"nested 512 deep, and more beside", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510) + `,"y":[[],[],[]]`), done},
+		{"600 brackets within a text, behind an escaped quote", wrap(`"x":"\\\"` + strings.Repeat("[{", 600) + `"`), done},
 		{"600 brackets within a text", wrap(`"x":"` + strings.Repeat("[{", 600) + `"`), done},
 		{"600 brackets side by side", wrap(`"x":[` + strings.Repeat("[],{},", 300) + `"\\\"[["]`), done},
 		{"legacy event, no code", `{"event":"bot.status_change","data":{"bot_id":"b","status":{"code":null,"created_at":"x"}}}`,

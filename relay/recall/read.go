@@ -130,19 +130,13 @@ func (r *reader) key() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(v) < 2 || v[0] != '"' {
-		return nil, errKey
-	}
-	quoted := v[1 : len(v)-1]
+	quoted := v[1 : len(v)-1] // the decoder takes nothing but a string for a key
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted, nil
 	}
 	r.name, err = jsontext.AppendUnquote(r.name[:0], v)
 	return r.name, err
 }
-
-// errKey cannot come up: the decoder takes nothing but a string for a key.
-var errKey = errors.New("a key is not a string")
 
 // find returns the index of the member called key, or -1. A key that differs
 // from a member's name in case only is an error: a parser that ignores case
