@@ -107,7 +107,7 @@ func TestCatalogueWords(t *testing.T) {
 				fault("%s is a cause, not a sentence: %q", name, text)
 			}
 		}
-		if n := utf8.RuneCountInString(c.Title); n > 50 || n < 5 {
+		if n := utf8.RuneCountInString(c.Title); n > 45 || n < 5 {
 			fault("title has %d characters: %q", n, c.Title)
 		}
 		if n := utf8.RuneCountInString(c.Short); n > 45 || n < 5 {

@@ -9,7 +9,7 @@ var hostCallCodes = slices.Concat(
 	entries(SideHost, WithPermission, hostPermission...))
 
 var hostEnded = []Code{{
-	Code: "call_ended_by_platform_waiting_room_timeout", Title: "nobody let the bot in before the platform's limit", Short: "nobody let the bot in",
+	Code: "call_ended_by_platform_waiting_room_timeout", Title: "nobody let the bot in before time ran out", Short: "nobody let the bot in",
 	Explanation: "The platform itself ends a long wait in the waiting room; the bot never got in. Nothing to fix in your systems.",
 	NextStep:    "Next time: the host admits it earlier, since this limit is the platform's.",
 	OurAdvice:   true, URL: automaticLeave, LinkText: "When bots leave",

@@ -102,78 +102,86 @@ func TestNormaliseGolden(t *testing.T) {
 // wrap makes a current body around the inside of data.
 func wrap(data string) string { return `{"event":"bot.done","data":{` + data + `}}` }
 
+// done is what is read of a body that has the event bot.done and nothing else.
+var done = relay.Fields{Event: "bot.done", Key: "msg_1"}
+
+// with is done with a change.
+func with(change func(*relay.Fields)) relay.Fields {
+	f := done
+	change(&f)
+	return f
+}
+
+// bot is the change that a bot id makes.
+func bot(id string) func(*relay.Fields) {
+	return func(f *relay.Fields) { f.BotID, f.Key = relay.Some(id), id }
+}
+
 // Bodies with something odd that are understood, and what is read from them.
+var understood = []struct {
+	name, body string
+	want       relay.Fields
+}{
+	{"event alone", `{"event":"bot.done"}`, done},
+	{"blanks around", " \t\r\n{\"event\" :\n\"bot.done\"}\r\n\t ", done},
+	{"data null", `{"event":"bot.done","data":null}`, done},
+	{"data a list", `{"event":"bot.done","data":[{"bot":{"id":"b"}}]}`, done},
+	{"data a text", `{"event":"bot.done","data":"{}"}`, done},
+	{"bot a text", wrap(`"bot":"b"`), done},
+	{"bot null", wrap(`"bot":null`), done},
+	{"bot id a number", wrap(`"bot":{"id":7}`), done},
+	{"bot id null", wrap(`"bot":{"id":null}`), done},
+	{"bot id a list", wrap(`"bot":{"id":["b"]}`), done},
+	{"bot id empty", wrap(`"bot":{"id":""}`), with(func(f *relay.Fields) { f.BotID = relay.Some("") })},
+	{"bot id empty, legacy id there", wrap(`"bot":{"id":""},"bot_id":"b"`), with(bot("b"))},
+	{"both bot ids", wrap(`"bot_id":"old","bot":{"id":"b"}`), with(bot("b"))},
+	{"code a number", wrap(`"data":{"code":1,"sub_code":2.5,"updated_at":3}`), done},
+	{"code true", wrap(`"data":{"code":true,"sub_code":false}`), done},
+	{"code empty", wrap(`"data":{"code":"","sub_code":""}`), with(func(f *relay.Fields) { f.Code, f.SubCode = relay.Some(""), relay.Some("") })},
+	{"metadata null", wrap(`"bot":{"metadata":null}`), done},
+	{"metadata a list", wrap(`"bot":{"metadata":[1]}`), done},
+	{"metadata a text", wrap(`"bot":{"metadata":"{}"}`), done},
+	{"metadata twice inside", wrap(`"bot":{"metadata":{"a":1,"a":2,"A":3}}`), with(func(f *relay.Fields) { f.Metadata = []byte(`{"a":1,"a":2,"A":3}`) })},
+	{"metadata with blanks", wrap(`"bot":{"metadata": { "a" : 1 } }`), with(func(f *relay.Fields) { f.Metadata = []byte(`{ "a" : 1 }`) })},
+	{"metadata with names of ours", wrap(`"bot":{"metadata":{"event":1,"event":2,"Data":3,"id":4,"ID":5}}`),
+		with(func(f *relay.Fields) { f.Metadata = []byte(`{"event":1,"event":2,"Data":3,"id":4,"ID":5}`) })},
+	{"unknown keys twice", `{"x":1,"event":"bot.done","x":2,"X":3,"data":{"y":1,"y":2,"data":{"z":1,"z":2},"bot":{"w":1,"w":2}}}`, done},
+	{"names of ours where they are not read", `{"code":1,"Code":2,"id":1,"id":2,"event":"bot.done","data":{"event":1,"Event":2,"event":3,"code":1,"CODE":2}}`, done},
+	{"names of ours in unread objects", wrap(`"transcript":{"id":"a","id":"b","ID":"c"},"calendar":{"id":1,"id":2}`), done},
+	{"data within data.data is not read", wrap(`"data":{"data":1,"data":2,"Data":3,"bot":4,"bot":5}`), done},
+	{"bot beside data is not read", `{"event":"bot.done","bot":{"id":"b"},"Bot":1}`, done},
+	{"escaped key", `{"\u0065vent":"bot.done","d\u0061ta":{"b\u006ft":{"i\u0064":"b"}}}`, with(bot("b"))},
+	{"escaped value", wrap(`"bot":{"id":"\u0062\/\ud83d\ude00\n"}`), with(bot("b/😀\n"))},
+	{"zero character", wrap(`"bot":{"id":"a\u0000b"}`), with(bot("a\x00b"))},
+	{"noncharacters", wrap(`"bot":{"id":"\ufffe\uffff"}`), with(bot("\ufffe\uffff"))},
+	{"a replacement character is a character", wrap(`"bot":{"id":"\ufffd` + "\uFFFD" + `"}`), with(bot("\ufffd\ufffd"))},
+	{"byte order mark inside a text", wrap(`"bot":{"id":"` + "\ufeff" + `"}`), with(bot("\ufeff"))},
+	{"dashes are no case", wrap(`"bot-id":"x","botid":"y","sub-code":1`), done},
+	{"key of the recording", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":"u"},"recording":{"id":"r"},"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "r" })},
+	{"key of the upload", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":"u"},"recording":null,"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "u" })},
+	{"key of the calendar", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":""},"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "c" })},
+	{"key of the team", wrap(`"slack_team":{"id":"t"},"calendar_id":7`), with(func(f *relay.Fields) { f.Key = "t" })},
+	{"nested 512 deep", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510)), done},
+	{"nested 512 deep, and more beside", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510) + `,"y":[[],[],[]]`), done},
+	{"600 brackets within a text, behind an escaped quote", wrap(`"x":"\\\"` + strings.Repeat("[{", 600) + `"`), done},
+	{"600 brackets within a text", wrap(`"x":"` + strings.Repeat("[{", 600) + `"`), done},
+	{"600 brackets side by side", wrap(`"x":[` + strings.Repeat("[],{},", 300) + `"\\\"[["]`), done},
+	{"legacy event, no code", `{"event":"bot.status_change","data":{"bot_id":"b","status":{"code":null,"created_at":"x"}}}`,
+		relay.Fields{Event: "bot.status_change", BotID: relay.Some("b"), Key: "b"}},
+	{"legacy event, empty code", `{"event":"bot.status_change","data":{"status":{"code":""}}}`,
+		relay.Fields{Event: "bot.status_change", Code: relay.Some(""), Key: "msg_1"}},
+	{"legacy event, both objects: the current one counts", `{"event":"bot.status_change","data":{"status":{"code":"fatal","sub_code":"meeting_full"},"data":{"code":"done","sub_code":null}}}`,
+		relay.Fields{Event: "bot.done", Code: relay.Some("done"), Key: "msg_1"}},
+	{"current event, legacy object", wrap(`"bot_id":"b","status":{"code":"done","created_at":"2024-08-06T01:23:07Z"}`),
+		with(func(f *relay.Fields) {
+			bot("b")(f)
+			f.Code, f.At = relay.Some("done"), time.Date(2024, 8, 6, 1, 23, 7, 0, time.UTC)
+		})},
+	{"hostile event", `{"event":"*\u0000<!channel>\n"}`, relay.Fields{Event: "*\x00<!channel>\n", Key: "msg_1"}},
+}
+
 func TestNormaliseUnderstands(t *testing.T) {
-	done := relay.Fields{Event: "bot.done", Key: "msg_1"}
-	with := func(change func(*relay.Fields)) relay.Fields {
-		f := done
-		change(&f)
-		return f
-	}
-	bot := func(id string) func(*relay.Fields) {
-		return func(f *relay.Fields) { f.BotID, f.Key = relay.Some(id), id }
-	}
-	for _, c := range []struct {
-		name, body string
-		want       relay.Fields
-	}{
-		{"event alone", `{"event":"bot.done"}`, done},
-		{"blanks around", " \t\r\n{\"event\" :\n\"bot.done\"}\r\n\t ", done},
-		{"data null", `{"event":"bot.done","data":null}`, done},
-		{"data a list", `{"event":"bot.done","data":[{"bot":{"id":"b"}}]}`, done},
-		{"data a text", `{"event":"bot.done","data":"{}"}`, done},
-		{"bot a text", wrap(`"bot":"b"`), done},
-		{"bot null", wrap(`"bot":null`), done},
-		{"bot id a number", wrap(`"bot":{"id":7}`), done},
-		{"bot id null", wrap(`"bot":{"id":null}`), done},
-		{"bot id a list", wrap(`"bot":{"id":["b"]}`), done},
-		{"bot id empty", wrap(`"bot":{"id":""}`), with(func(f *relay.Fields) { f.BotID = relay.Some("") })},
-		{"bot id empty, legacy id there", wrap(`"bot":{"id":""},"bot_id":"b"`), with(bot("b"))},
-		{"both bot ids", wrap(`"bot_id":"old","bot":{"id":"b"}`), with(bot("b"))},
-		{"code a number", wrap(`"data":{"code":1,"sub_code":2.5,"updated_at":3}`), done},
-		{"code true", wrap(`"data":{"code":true,"sub_code":false}`), done},
-		{"code empty", wrap(`"data":{"code":"","sub_code":""}`), with(func(f *relay.Fields) { f.Code, f.SubCode = relay.Some(""), relay.Some("") })},
-		{"metadata null", wrap(`"bot":{"metadata":null}`), done},
-		{"metadata a list", wrap(`"bot":{"metadata":[1]}`), done},
-		{"metadata a text", wrap(`"bot":{"metadata":"{}"}`), done},
-		{"metadata twice inside", wrap(`"bot":{"metadata":{"a":1,"a":2,"A":3}}`), with(func(f *relay.Fields) { f.Metadata = []byte(`{"a":1,"a":2,"A":3}`) })},
-		{"metadata with blanks", wrap(`"bot":{"metadata": { "a" : 1 } }`), with(func(f *relay.Fields) { f.Metadata = []byte(`{ "a" : 1 }`) })},
-		{"metadata with names of ours", wrap(`"bot":{"metadata":{"event":1,"event":2,"Data":3,"id":4,"ID":5}}`),
-			with(func(f *relay.Fields) { f.Metadata = []byte(`{"event":1,"event":2,"Data":3,"id":4,"ID":5}`) })},
-		{"unknown keys twice", `{"x":1,"event":"bot.done","x":2,"X":3,"data":{"y":1,"y":2,"data":{"z":1,"z":2},"bot":{"w":1,"w":2}}}`, done},
-		{"names of ours where they are not read", `{"code":1,"Code":2,"id":1,"id":2,"event":"bot.done","data":{"event":1,"Event":2,"event":3,"code":1,"CODE":2}}`, done},
-		{"names of ours in unread objects", wrap(`"transcript":{"id":"a","id":"b","ID":"c"},"calendar":{"id":1,"id":2}`), done},
-		{"data within data.data is not read", wrap(`"data":{"data":1,"data":2,"Data":3,"bot":4,"bot":5}`), done},
-		{"bot beside data is not read", `{"event":"bot.done","bot":{"id":"b"},"Bot":1}`, done},
-		{"escaped key", `{"\u0065vent":"bot.done","d\u0061ta":{"b\u006ft":{"i\u0064":"b"}}}`, with(bot("b"))},
-		{"escaped value", wrap(`"bot":{"id":"\u0062\/\ud83d\ude00\n"}`), with(bot("b/😀\n"))},
-		{"zero character", wrap(`"bot":{"id":"a\u0000b"}`), with(bot("a\x00b"))},
-		{"noncharacters", wrap(`"bot":{"id":"\ufffe\uffff"}`), with(bot("\ufffe\uffff"))},
-		{"a replacement character is a character", wrap(`"bot":{"id":"\ufffd` + "\uFFFD" + `"}`), with(bot("\ufffd\ufffd"))},
-		{"byte order mark inside a text", wrap(`"bot":{"id":"` + "\ufeff" + `"}`), with(bot("\ufeff"))},
-		{"dashes are no case", wrap(`"bot-id":"x","botid":"y","sub-code":1`), done},
-		{"key of the recording", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":"u"},"recording":{"id":"r"},"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "r" })},
-		{"key of the upload", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":"u"},"recording":null,"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "u" })},
-		{"key of the calendar", wrap(`"slack_team":{"id":"t"},"sdk_upload":{"id":""},"calendar_id":"c"`), with(func(f *relay.Fields) { f.Key = "c" })},
-		{"key of the team", wrap(`"slack_team":{"id":"t"},"calendar_id":7`), with(func(f *relay.Fields) { f.Key = "t" })},
-		{"nested 512 deep", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510)), done},
-		{"nested 512 deep, and more beside", wrap(`"x":` + strings.Repeat("[", 510) + strings.Repeat("]", 510) + `,"y":[[],[],[]]`), done},
-		{"600 brackets within a text, behind an escaped quote", wrap(`"x":"\\\"` + strings.Repeat("[{", 600) + `"`), done},
-		{"600 brackets within a text", wrap(`"x":"` + strings.Repeat("[{", 600) + `"`), done},
-		{"600 brackets side by side", wrap(`"x":[` + strings.Repeat("[],{},", 300) + `"\\\"[["]`), done},
-		{"legacy event, no code", `{"event":"bot.status_change","data":{"bot_id":"b","status":{"code":null,"created_at":"x"}}}`,
-			relay.Fields{Event: "bot.status_change", BotID: relay.Some("b"), Key: "b"}},
-		{"legacy event, empty code", `{"event":"bot.status_change","data":{"status":{"code":""}}}`,
-			relay.Fields{Event: "bot.status_change", Code: relay.Some(""), Key: "msg_1"}},
-		{"legacy event, both objects: the current one counts", `{"event":"bot.status_change","data":{"status":{"code":"fatal","sub_code":"meeting_full"},"data":{"code":"done","sub_code":null}}}`,
-			relay.Fields{Event: "bot.done", Code: relay.Some("done"), Key: "msg_1"}},
-		{"current event, legacy object", wrap(`"bot_id":"b","status":{"code":"done","created_at":"2024-08-06T01:23:07Z"}`),
-			with(func(f *relay.Fields) {
-				bot("b")(f)
-				f.Code, f.At = relay.Some("done"), time.Date(2024, 8, 6, 1, 23, 7, 0, time.UTC)
-			})},
-		{"hostile event", `{"event":"*\u0000<!channel>\n"}`, relay.Fields{Event: "*\x00<!channel>\n", Key: "msg_1"}},
-	} {
+	for _, c := range understood {
 		t.Run(c.name, func(t *testing.T) {
 			got, trouble := Normalise("msg_1", []byte(c.body))
 			if trouble != "" {
