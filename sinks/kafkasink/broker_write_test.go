@@ -110,7 +110,7 @@ func TestOrderPerKey(t *testing.T) {
 	for i := range ds {
 		ds[i] = event("bot-"+strconv.Itoa(i%bots), i)
 	}
-	for i, err := range sendAll(t, s, ds, DefaultConcurrency) {
+	for i, err := range sendAll(t, s, ds, 256) {
 		if err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}

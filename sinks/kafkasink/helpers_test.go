@@ -13,7 +13,9 @@ import (
 
 // optionsFor are the settings of a sink that writes to topic without TLS.
 func optionsFor(b *kafkatest.Broker, topic string) Options {
-	return Options{Brokers: []string{b.Plain}, Topic: topic, ClientID: DefaultClientID, MaxRecord: DefaultMaxRecord}
+	o := DefaultOptions()
+	o.Brokers, o.Topic = []string{b.Plain}, topic
+	return o
 }
 
 // open returns a sink that is closed at the end of t.

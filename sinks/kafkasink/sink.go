@@ -76,8 +76,8 @@ func New(name string, o Options) (*Sink, error) {
 		name:      name,
 		own:       target{topic: o.Topic, key: o.Key, own: true},
 		routes:    make(map[string]target, len(o.Routes)),
-		maxRecord: o.MaxRecord,
-		dialer:    newDialer(o.TLS),
+		maxRecord: int(o.MaxRecord),
+		dialer:    newDialer(o.Secure),
 		lanes:     make(map[place]*lane),
 	}
 	for name, r := range o.Routes {
@@ -182,7 +182,7 @@ func (s *Sink) pending(ctx context.Context, d *relay.Delivery, to target) (*pend
 // partition chooses a partition of topic as a Java producer would. It asks no
 // broker: the transport keeps the layout of the cluster up to date.
 func (s *Sink) partition(ctx context.Context, topic string, key []byte) (int, error) {
-	res, err := s.transport.RoundTrip(ctx, s.client.Addr, &metadata.Request{TopicNames: []string{topic}})
+	res, err := s.client.Transport.RoundTrip(ctx, s.client.Addr, &metadata.Request{TopicNames: []string{topic}})
 	if err != nil {
 		return 0, err
 	}

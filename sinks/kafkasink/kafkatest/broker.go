@@ -198,9 +198,8 @@ func (b *Broker) meet(ctx context.Context) error {
 	if b.Plain == "" || b.TLS == "" || b.MTLS == "" {
 		return errors.New("the broker has not told its ports")
 	}
-	if b.client == nil {
-		b.client = &kafka.Client{Addr: kafka.TCP(b.Plain), Transport: &kafka.Transport{}, Timeout: 10 * time.Second}
-	}
+	b.hangUp() // connections to an earlier life answer with EOF
+	b.client = &kafka.Client{Addr: kafka.TCP(b.Plain), Transport: &kafka.Transport{}, Timeout: 10 * time.Second}
 	meta, err := retry(ctx, func() (*kafka.MetadataResponse, error) {
 		return b.client.Metadata(ctx, &kafka.MetadataRequest{})
 	})
@@ -211,6 +210,13 @@ func (b *Broker) meet(ctx context.Context) error {
 		return fmt.Errorf("%s is another broker: cluster %s, want %s", b.Plain, meta.ClusterID, b.clusterID)
 	}
 	return b.writeProperties()
+}
+
+// hangUp closes the connections of the broker's own client.
+func (b *Broker) hangUp() {
+	if b.client != nil {
+		b.client.Transport.(*kafka.Transport).CloseIdleConnections()
+	}
 }
 
 // Kill ends the broker as kill -9 does and returns when it is gone.
@@ -233,11 +239,9 @@ func (b *Broker) Stop(remove bool) {
 			b.Kill()
 		}
 	}
+	b.hangUp()
 	if !remove {
 		return
-	}
-	if b.client != nil {
-		b.client.Transport.(*kafka.Transport).CloseIdleConnections()
 	}
 	_ = os.RemoveAll(b.Dir) // it is in the system's directory for such
 }
