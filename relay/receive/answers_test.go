@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,13 +166,13 @@ func TestSlowStoreIsAnswered503(t *testing.T) {
 }
 
 func TestEventAsAppended(t *testing.T) {
-	verified := 0
-	s := serve(t, Options{Verified: func() { verified++ }}, nil)
+	var verified atomic.Int32
+	s := serve(t, Options{Verified: func() { verified.Add(1) }}, nil)
 	s.one(t, post(path, signed(t, secretA, "svix", "msg_1", now, goodBody), goodBody))
 	s.one(t, post(path, signed(t, secretA, "svix", "msg_1", now, goodBody), goodBody+" "))
 	stored := s.log.stored()
-	if len(stored) != 1 || verified != 1 {
-		t.Fatalf("got %d events, %d verified, want 1 and 1", len(stored), verified)
+	if len(stored) != 1 || verified.Load() != 1 {
+		t.Fatalf("got %d events, %d verified, want 1 and 1", len(stored), verified.Load())
 	}
 	got := stored[0]
 	want := relay.Event{

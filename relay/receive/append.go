@@ -24,8 +24,6 @@ func (r *Receiver) store(ctx context.Context, t *table, e *entry, id string, raw
 			result = resultAccepted
 		}
 	}
-	// The client's going away does not end ctx: a commit under way is finished
-	// and its outcome stays true, the sender's next try is the duplicate.
 	receipt, err := r.log.Append(ctx, ev, to...)
 	if err != nil {
 		return 0, storeRefusal(ctx, err)

@@ -235,7 +235,10 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, t *table, e
 	if r.verified != nil {
 		r.verified()
 	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(req.Context()), began.Add(r.within))
+	// Not the request's context: a client that goes away must not cancel a
+	// commit under way, whose outcome stays true. The sender's next try is the
+	// duplicate.
+	ctx, cancel := context.WithDeadline(context.Background(), began.Add(r.within))
 	defer cancel()
 	status, refusal := r.store(ctx, t, e, signed.ID, raw)
 	if refusal != nil {

@@ -2,10 +2,10 @@ package receive
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,8 +128,13 @@ func TestSwapUnderLoad(t *testing.T) {
 
 func TestStartingAndDraining(t *testing.T) {
 	good := signed(t, secretA, "svix", "msg_1", now, goodBody)
-	var notReady error
-	s := serve(t, Options{Ready: func() error { return notReady }}, nil)
+	var full atomic.Bool
+	s := serve(t, Options{Ready: func() error {
+		if full.Load() {
+			return relay.ErrFull
+		}
+		return nil
+	}}, nil)
 	sources := []Source{{Name: "recall", Path: path, Verifier: verifier(t, secretA)}}
 	want := func(what string, ready, accept int) {
 		t.Helper()
@@ -155,9 +160,9 @@ func TestStartingAndDraining(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("ready", 200, 202)
-	notReady = errors.New("the store is full")
+	full.Store(true)
 	want("not ready", 503, 200) // a duplicate is known even so
-	notReady = nil
+	full.Store(false)
 	s.Drain()
 	want("draining", 503, 503)
 	if got := s.one(t, post("/x", http.Header{}, "")); got.status != 404 {
