@@ -20,12 +20,6 @@ type appendJob struct {
 	receipt relay.Receipt
 }
 
-// eventRow is an event as its columns.
-type eventRow struct {
-	key, bot, name, code, subCode string
-	fields, sum                   []byte
-}
-
 func (j *appendJob) rows() int { return 1 + len(j.targets) }
 
 // Append stores ev and one delivery per target, as [relay.Log] says.
@@ -33,7 +27,7 @@ func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target)
 	if err := store.CheckTargets(to); err != nil {
 		return relay.Receipt{}, err
 	}
-	if s.full.Load() && !mayUseReserve(ev) {
+	if s.full.Load() && !s.mayUseReserve(ev) {
 		return relay.Receipt{}, relay.ErrFull
 	}
 	j := &appendJob{answer: newAnswer(), event: ev, targets: to, row: rowOf(ev)}
@@ -111,13 +105,25 @@ func (j *appendJob) known(w *writer) (bool, error) {
 
 // insert writes the event; false says that its id is there already.
 func (j *appendJob) insert(w *writer) (bool, error) {
-	st, err := w.stmt(sqlInsertEvent)
-	if err != nil {
+	raw := j.event.Raw
+	if raw == nil {
+		raw = []byte{}
+	}
+	if err := w.insertEvent(w.next, j.event, &j.row, raw, nil); err != nil {
 		return false, err
 	}
-	ev, row := j.event, &j.row
-	if err := bind(st, w.next, ev.Source, ev.ID, nanos(ev.Received), row.key); err != nil {
-		return false, err
+	return w.Changes() > 0, nil
+}
+
+// insertEvent writes an event unless its id is there already. A nil raw is a
+// body that was removed, and then body is its hash.
+func (d *db) insertEvent(seq int64, ev *relay.Event, row *eventRow, raw, body []byte) error {
+	st, err := d.stmt(sqlInsertEvent)
+	if err != nil {
+		return err
+	}
+	if err := bind(st, seq, ev.Source, ev.ID, nanos(ev.Received), row.key); err != nil {
+		return err
 	}
 	if row.bot == "" {
 		err = st.BindNull(6)
@@ -125,25 +131,19 @@ func (j *appendJob) insert(w *writer) (bool, error) {
 		err = st.BindText(6, row.bot)
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	for i, text := range [...]string{row.name, row.code, row.subCode, ev.Fields.Side, ev.Trouble} {
 		if err := st.BindText(7+i, text); err != nil {
-			return false, err
+			return err
 		}
 	}
-	for i, blob := range [...][]byte{row.sum, row.fields, ev.Raw} {
-		if blob == nil {
-			blob = []byte{}
-		}
+	for i, blob := range [...][]byte{row.sum, row.fields, raw, body} {
 		if err := st.BindBlob(12+i, blob); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if err := st.Exec(); err != nil {
-		return false, err
-	}
-	return w.Changes() > 0, nil
+	return st.Exec()
 }
 
 // compare reports a known id.
@@ -174,7 +174,7 @@ func (j *appendJob) deliver(w *writer, seq relay.Seq, to *relay.Target) error {
 	if !to.After.IsZero() {
 		state = stateWaiting
 	}
-	if err := bind(st, int64(seq), to.Sink, columnName(to.Key), to.Route, state, nanos(to.After)); err != nil {
+	if err := bind(st, int64(seq), to.Sink, store.ColumnName(to.Key), to.Route, state, nanos(to.After)); err != nil {
 		return err
 	}
 	if err := st.Exec(); err != nil {

@@ -48,10 +48,9 @@ func (w *writer) checkpoint() error {
 		return nil
 	case full:
 		w.space.refused = true
-		w.store.full.Store(true)
 		return nil
 	case damaged:
-		return &DamagedError{Dir: w.store.opts.Dir, Err: err}
+		return w.ending(err)
 	}
 	return fmt.Errorf("copy the log of %s into the database: %w", w.store.opts.Dir, err)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"botrelay/relay"
 	"botrelay/relay/store"
 )
@@ -159,32 +157,4 @@ func began(w *writer, s *relay.Settlement) time.Time {
 
 func attemptOf(w *writer, s *relay.Settlement) relay.Attempt {
 	return relay.Attempt{Began: began(w, s), Took: s.Took, Note: s.Note}
-}
-
-// deliveryRow is a row of the delivery table.
-type deliveryRow struct {
-	sink, key, route               string
-	pos, due, waited, first, ended int64
-	state, attempts, replay        int
-	outOfOrder                     bool
-	tries                          []byte
-}
-
-// scanDelivery reads the columns named by deliveryColumns, from the given one on.
-func scanDelivery(st *sqlite3.Stmt, from int) deliveryRow {
-	return deliveryRow{
-		sink: st.ColumnText(from), pos: st.ColumnInt64(from + 1), key: st.ColumnText(from + 2), route: st.ColumnText(from + 3),
-		state: st.ColumnInt(from + 4), due: st.ColumnInt64(from + 5), attempts: st.ColumnInt(from + 6), waited: st.ColumnInt64(from + 7),
-		first: st.ColumnInt64(from + 8), ended: st.ColumnInt64(from + 9), outOfOrder: st.ColumnInt64(from+10) != 0,
-		replay: st.ColumnInt(from + 11), tries: st.ColumnBlob(from+12, nil),
-	}
-}
-
-// delivery reads one row by its primary key.
-func (d *db) delivery(seq relay.Seq, sink string) (row deliveryRow, found bool, err error) {
-	err = d.query(sqlDeliveryState, func(st *sqlite3.Stmt) bool {
-		row, found = scanDelivery(st, 0), true
-		return false
-	}, int64(seq), sink)
-	return row, found, err
 }

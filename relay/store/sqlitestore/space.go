@@ -9,9 +9,10 @@ import (
 
 // What the store takes and may take.
 type space struct {
-	refused bool // a write or the limit has refused something since there was room
+	refused bool // a write has found the disk full, and none has succeeded since
 	asked   time.Time
 	disk    diskRoom
+	usage   Usage
 }
 
 type diskRoom struct{ free, total int64 }
@@ -22,6 +23,14 @@ type Usage struct {
 	File  int64 // the database file, which keeps its greatest size
 	Limit int64 // what it may take: MaxDisk, or what the disk leaves above its floor
 	Free  int64 // of the disk
+	// Filling: what may not be removed takes 80 % of the limit. Full: it takes
+	// all of it, or the disk is full; new events are refused.
+	Filling, Full bool
+	// Early counts the events that lost their body or were removed before their
+	// time, to make room, since the start.
+	Early int64
+
+	floor int64
 }
 
 const pageBytes = 4096
@@ -53,10 +62,32 @@ func (w *writer) measure(now time.Time) error {
 		}
 		sp.asked = now
 	}
-	u := &Usage{InUse: (pages - free) * pageBytes, File: pages * pageBytes, Free: sp.disk.free}
+	u := &sp.usage
+	*u = Usage{InUse: (pages - free) * pageBytes, File: pages * pageBytes, Free: sp.disk.free, floor: floorOf(sp.disk.total)}
 	u.Limit = limitOf(w.store.opts.MaxDisk, u.InUse, free*pageBytes, sp.disk)
-	w.store.room.Store(u)
 	return nil
+}
+
+// tell makes the last measure known, and decides whether new events are
+// refused: when the limit is reached and nothing finished is left to remove.
+// Once refused, they are so until there is a little more than nothing.
+func (w *writer) tell() {
+	sp, u := &w.space, w.space.usage
+	limit := u.Limit
+	if w.store.full.Load() {
+		limit -= limit / 64
+	}
+	u.Full = sp.refused || u.InUse >= limit && w.retain.fruitless
+	u.Filling = u.Full || u.InUse >= u.Limit/5*4 && w.retain.fruitless
+	u.Early = w.retain.early
+	if was := w.store.full.Swap(u.Full); was != u.Full {
+		if u.Full {
+			w.store.log().Error("the store is full: new events are refused until there is room", "dir", w.store.opts.Dir, "bytes", u.InUse, "limit", u.Limit, "disk free", u.Free)
+		} else {
+			w.store.log().Info("the store has room again", "dir", w.store.opts.Dir, "bytes", u.InUse, "limit", u.Limit)
+		}
+	}
+	w.store.room.Store(&u)
 }
 
 // Usage tells how much room the store takes, as of the last look around.
@@ -65,22 +96,10 @@ func (s *Store) Usage() Usage { return *s.room.Load() }
 // mayUseReserve tells whether an event may still be stored when the limit is
 // reached: what the relay makes itself about its trouble, copies of alerts
 // included. Half of the disk's floor is kept for that.
-func mayUseReserve(ev *relay.Event) bool {
-	return ev.Derived() || strings.HasPrefix(ev.ID, "brl_")
+func (s *Store) mayUseReserve(ev *relay.Event) bool {
+	u := s.room.Load()
+	return (ev.Derived() || strings.HasPrefix(ev.ID, ownID)) && u.InUse < u.Limit+u.floor/2
 }
 
-// keepHouse is what the writer does between groups. It returns how long to
-// wait for the next one when nobody asks.
-func (w *writer) keepHouse() (time.Duration, error) {
-	if err := w.checkpoint(); err != nil {
-		return 0, err
-	}
-	now := w.store.opts.Clock.Now()
-	if err := w.measure(now); err != nil {
-		return 0, err
-	}
-	if len(w.waiting) > 0 {
-		return retryIn, nil
-	}
-	return idleLook, nil
-}
+// ownID begins the ids of the events that the relay makes itself.
+const ownID = "brl_"

@@ -18,6 +18,7 @@ const (
 	sqlSeenHas
 	sqlEventByID
 	sqlFindEvent
+	sqlEventKey
 	sqlAddSink
 	sqlSinks
 	sqlSinkPaused
@@ -60,7 +61,8 @@ const (
 	sqlMemoryList
 	sqlMemoryExpire
 	sqlEventsUp
-	sqlDropBody
+	sqlEventFinals
+	sqlEventRaw
 	sqlDeleteDeliveries
 	sqlDeleteEvent
 	sqlInsertSeen
@@ -72,6 +74,9 @@ const (
 	sqlEventCount
 	sqlSeenAll
 	sqlMemoryAll
+	sqlIntegrity
+	sqlEventsFrom
+	sqlCopyDelivery
 	statementCount
 )
 
@@ -109,12 +114,13 @@ var statements = [statementCount]string{
 	sqlReadNext:  `SELECT value FROM meta WHERE name = 'next'`,
 	sqlWriteNext: `UPDATE meta SET value = ?1 WHERE name = 'next'`,
 
-	sqlInsertEvent: `INSERT INTO event (seq, source, id, received, key, bot, event, code, sub_code, side, trouble, sum, fields, raw)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (source, id) DO NOTHING`,
+	sqlInsertEvent: `INSERT INTO event (seq, source, id, received, key, bot, event, code, sub_code, side, trouble, sum, fields, raw, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (source, id) DO NOTHING`,
 	sqlInsertDelivery: `INSERT INTO delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay)
 		VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0)`,
 	sqlSeenHas:   `SELECT body FROM seen WHERE source = ?1 AND id = ?2`,
 	sqlEventByID: `SELECT` + eventColumns + `FROM event e WHERE e.source = ?1 AND e.id = ?2`,
+	sqlEventKey:  `SELECT key FROM event WHERE seq = ?1`,
 	sqlFindEvent: `SELECT seq, key, raw IS NOT NULL FROM event WHERE source = ?1 AND id = ?2`,
 
 	sqlAddSink:    `INSERT INTO sink (name) VALUES (?1) ON CONFLICT DO NOTHING`,
@@ -175,7 +181,8 @@ var statements = [statementCount]string{
 	sqlMemoryExpire: `DELETE FROM memory WHERE (owner, key) IN (SELECT owner, key FROM memory WHERE until > 0 AND until < ?1 LIMIT 200)`,
 
 	sqlEventsUp:         `SELECT seq, source, id, received, trouble <> '', raw IS NOT NULL, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2`,
-	sqlDropBody:         `UPDATE event SET raw = NULL, body = ?2, sum = ?3 WHERE seq = ?1`,
+	sqlEventFinals:      `SELECT sink, state, ended FROM delivery WHERE seq = ?1`,
+	sqlEventRaw:         `SELECT raw FROM event WHERE seq = ?1`,
 	sqlDeleteDeliveries: `DELETE FROM delivery WHERE seq = ?1`,
 	sqlDeleteEvent:      `DELETE FROM event WHERE seq = ?1`,
 	sqlInsertSeen:       `INSERT INTO seen (source, id, body, day) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING`,
@@ -189,4 +196,8 @@ var statements = [statementCount]string{
 	sqlEventCount: `SELECT count(*) FROM event`,
 	sqlSeenAll:    `SELECT source, id, body, day FROM seen`,
 	sqlMemoryAll:  `SELECT owner, key, value, until FROM memory`,
+	sqlIntegrity:  `PRAGMA integrity_check(1)`,
+	sqlEventsFrom: `SELECT` + eventColumns + `FROM event e WHERE e.seq > ?1 ORDER BY e.seq`,
+	sqlCopyDelivery: `INSERT INTO delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay, tries)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
 }

@@ -145,6 +145,7 @@ func (s *Store) prepareWriter(ctx context.Context) error {
 	if err := w.measure(s.opts.Clock.Now()); err != nil {
 		return err
 	}
+	w.tell()
 	return ctx.Err()
 }
 

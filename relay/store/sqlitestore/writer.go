@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"botrelay/relay"
@@ -19,6 +20,7 @@ type writer struct {
 	// What becomes true when the transaction commits.
 	changes []change
 	touched []*sinkState          // have deliveries that may be handed out
+	turned  []string              // sinks whose own row has changed
 	timers  map[string]int64      // sinks with new timers, and the earliest
 	fresh   map[string]*sinkState // named for the first time
 	effects []func()
@@ -26,6 +28,7 @@ type writer struct {
 	waiting []job // undone for want of room, to be tried again
 	seen    bool  // ids of removed events are kept
 	space   space
+	retain  retention
 	log     walState
 }
 
@@ -75,6 +78,9 @@ func (w *writer) publish() {
 		t.byName[name] = s
 	}
 	for _, c := range w.changes {
+		if c.from != dead && c.to != pending && c.to != retrying {
+			w.retain.finals++
+		}
 		c.sink.count(c.seq, c.from, c.to)
 	}
 	for _, f := range w.effects {
@@ -85,6 +91,9 @@ func (w *writer) publish() {
 		s.touched = false
 		w.store.Appended(s.name)
 	}
+	if len(w.turned) > 0 {
+		w.store.Turned(w.turned...)
+	}
 	for name, due := range w.timers {
 		w.store.Scheduled(name, fromNanos(due))
 	}
@@ -92,7 +101,7 @@ func (w *writer) publish() {
 }
 
 func (w *writer) reset() {
-	w.changes, w.touched, w.effects = w.changes[:0], w.touched[:0], nil
+	w.changes, w.touched, w.turned, w.effects = w.changes[:0], w.touched[:0], nil, nil
 	clear(w.fresh)
 	clear(w.timers)
 }
@@ -122,6 +131,14 @@ func (w *writer) touch(s *sinkState) {
 	}
 }
 
+// look tells, once the transaction has committed, that the row of s in the
+// table of sinks is another.
+func (w *writer) look(s *sinkState) {
+	if !slices.Contains(w.turned, s.name) {
+		w.turned = append(w.turned, s.name)
+	}
+}
+
 // run commits a group and answers it. What finds no room is kept in waiting.
 // An error is the store's end.
 func (w *writer) run(group []job) error {
@@ -135,6 +152,7 @@ func (w *writer) run(group []job) error {
 	})
 	switch natureOf(err) {
 	case ok:
+		w.space.refused = false
 		for _, j := range group {
 			j.finish(nil)
 		}
@@ -147,15 +165,20 @@ func (w *writer) run(group []job) error {
 		return nil
 	case oneItem:
 		return w.runAlone(group, err)
-	case damaged:
-		err = &DamagedError{Dir: w.store.opts.Dir, Err: err}
-	default:
-		err = fmt.Errorf("write to %s: %w", w.store.opts.Dir, err)
 	}
+	err = w.ending(err)
 	for _, j := range group {
 		j.finish(err)
 	}
 	return err
+}
+
+// ending is err as the last word of the store.
+func (w *writer) ending(err error) error {
+	if natureOf(err) == damaged {
+		return &DamagedError{Dir: w.store.opts.Dir, Err: err}
+	}
+	return fmt.Errorf("write to %s: %w", w.store.opts.Dir, err)
 }
 
 // noRoom refuses what is new and keeps everything else for another try.

@@ -1,0 +1,275 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay"
+	"botrelay/relay/store"
+)
+
+var _ relay.Reader = (*Store)(nil)
+
+// How long one page looks, and how many items it has when nobody says.
+const (
+	pageTime  = 50 * time.Millisecond
+	pageItems = 100
+)
+
+// damagedTrouble is the trouble of an event that does not fit its hash, as it
+// is shown. Its other fields are not to be trusted.
+const damagedTrouble = "stored event is damaged"
+
+// StateFiltered and StateQuarantined select events by what became of them, in
+// the State of a Query of Events, beside the states of their deliveries.
+const (
+	StateFiltered    = "filtered"
+	StateQuarantined = "quarantined"
+)
+
+// shown is scanEvent for people: an event that does not fit its hash is shown
+// as damaged.
+func shown(st *sqlite3.Stmt, withBody bool) *relay.Event {
+	ev, err := scanEvent(st, withBody)
+	if err != nil {
+		return &relay.Event{
+			Seq: relay.Seq(st.ColumnInt64(0)), Source: st.ColumnText(1), ID: st.ColumnText(2),
+			Received: fromNanos(st.ColumnInt64(3)), Trouble: damagedTrouble,
+		}
+	}
+	return ev
+}
+
+// Event is [relay.Reader]'s. Its Raw is nil when the body was removed to make
+// room.
+func (s *Store) Event(ctx context.Context, source, id string) (ev *relay.Event, states []relay.Status, err error) {
+	err = s.readers.read(ctx, func(d *db) error {
+		err := d.query(sqlEventByID, func(st *sqlite3.Stmt) bool {
+			ev = shown(st, true)
+			return false
+		}, source, id)
+		if err != nil || ev == nil {
+			return err
+		}
+		return d.query(sqlEventStates, func(st *sqlite3.Stmt) bool {
+			row := scanDelivery(st, 0)
+			states = append(states, row.status(ev.Source, ev.ID))
+			return true
+		}, int64(ev.Seq))
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read event %s/%s: %w", source, id, err)
+	}
+	return ev, states, nil
+}
+
+// Bot is [relay.Reader]'s.
+func (s *Store) Bot(ctx context.Context, source, bot string) (list []*relay.Event, err error) {
+	err = s.readers.read(ctx, func(d *db) error {
+		return d.query(sqlBotEvents, func(st *sqlite3.Stmt) bool {
+			if ev, err := scanEvent(st, false); err == nil {
+				list = append(list, ev)
+			}
+			return true
+		}, source, store.ColumnName(bot))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read bot %s of %s: %w", bot, source, err)
+	}
+	return list, nil
+}
+
+// pager is one page in the making.
+type pager struct {
+	query    relay.Query
+	limit    int
+	deadline time.Time
+	clock    store.Clock
+	looked   int
+	over     bool // what follows is older than Since
+}
+
+func (s *Store) pager(q relay.Query) *pager {
+	p := &pager{query: q, limit: q.Limit, deadline: s.opts.Clock.Now().Add(pageTime), clock: s.opts.Clock}
+	if p.limit <= 0 {
+		p.limit = pageItems
+	}
+	return p
+}
+
+// late tells whether the page has looked long enough. It asks the clock now
+// and then only.
+func (p *pager) late() bool {
+	p.looked++
+	return p.looked%32 == 0 && p.clock.Now().After(p.deadline)
+}
+
+// clockSlack is how far the order of numbers and that of receipt may differ
+// before looking for a time goes wrong.
+const clockSlack = 5 * time.Minute
+
+// inTime tells whether something received then is wanted, and notes when
+// everything behind it is too old.
+func (p *pager) inTime(received time.Time) bool {
+	q := &p.query
+	if !q.Since.IsZero() && received.Before(q.Since) {
+		p.over = p.over || received.Before(q.Since.Add(-clockSlack))
+		return false
+	}
+	return q.Until.IsZero() || received.Before(q.Until)
+}
+
+// wants tells whether the event fits everything that the query says about
+// events.
+func (p *pager) wants(ev *relay.Event) bool {
+	q := &p.query
+	return p.inTime(ev.Received) &&
+		(q.Source == "" || ev.Source == q.Source) &&
+		(q.Event == "" || ev.Fields.Event == q.Event) &&
+		(q.Bot == "" || ev.Fields.BotID.String() == q.Bot) &&
+		(q.Match == nil || q.Match(ev))
+}
+
+// Events is [relay.Reader]'s. A Sink and a State select events that have such a
+// delivery; the State may also be StateFiltered or StateQuarantined.
+func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*relay.Event], err error) {
+	p := s.pager(q)
+	before := int64(math.MaxInt64)
+	if q.From != "" {
+		if before, err = strconv.ParseInt(q.From, 10, 64); err != nil {
+			return page, fmt.Errorf("read events: page %q is none that was given out", q.From)
+		}
+	}
+	err = s.readers.read(ctx, func(d *db) error {
+		if q.From == "" && !q.Until.IsZero() {
+			if before, err = d.seqAt(q.Until.Add(clockSlack)); err != nil {
+				return err
+			}
+		}
+		return p.events(d, before, &page)
+	})
+	if err != nil {
+		return relay.Page[*relay.Event]{}, fmt.Errorf("read events: %w", err)
+	}
+	return page, nil
+}
+
+// events fills a page downwards from before. Behind a page that cannot be read
+// it goes on number by number.
+func (p *pager) events(d *db, before int64, page *relay.Page[*relay.Event]) error {
+	for {
+		var inner error
+		stopped := false
+		last := before
+		err := d.query(sqlEventsDown, func(st *sqlite3.Stmt) bool {
+			last = st.ColumnInt64(0)
+			inner, stopped = p.event(d, shown(st, false), page)
+			return inner == nil && !stopped
+		}, before)
+		switch {
+		case inner != nil:
+			return inner
+		case stopped && !p.over:
+			page.Next = strconv.FormatInt(last, 10)
+			return nil
+		case stopped || err == nil:
+			return nil
+		case natureOf(err) != damaged:
+			return err
+		}
+		var more bool
+		if before, more, err = d.readableBelow(last); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// event looks at one event; stop is true when the page has ended with it.
+func (p *pager) event(d *db, ev *relay.Event, page *relay.Page[*relay.Event]) (err error, stop bool) {
+	page.Reached = ev.Received
+	if p.wants(ev) {
+		fits, err := p.fits(d, ev)
+		if err != nil {
+			return err, true
+		}
+		if fits {
+			page.Items = append(page.Items, ev)
+		}
+	}
+	return nil, p.over || len(page.Items) >= p.limit || p.late()
+}
+
+// fits tells whether the event has a delivery as the query wants it.
+func (p *pager) fits(d *db, ev *relay.Event) (bool, error) {
+	q := &p.query
+	if q.State == StateQuarantined {
+		return ev.Trouble != "", nil
+	}
+	if q.Sink == "" && q.State == "" {
+		return true, nil
+	}
+	found, any := false, false
+	err := d.query(sqlEventStates, func(st *sqlite3.Stmt) bool {
+		row := scanDelivery(st, 0)
+		any = true
+		found = (q.Sink == "" || row.sink == q.Sink) && (q.State == "" || row.public() == q.State)
+		return !found
+	}, int64(ev.Seq))
+	if q.State == StateFiltered {
+		return !any && ev.Trouble == "", err
+	}
+	return found, err
+}
+
+// readableBelow finds the next number below which events can be read again,
+// after a damaged page. It gives up after as many as a page may hold.
+func (d *db) readableBelow(seq int64) (before int64, more bool, err error) {
+	const perPage = 4096
+	for n := seq - 1; n > 0 && n > seq-perPage; n-- {
+		found := false
+		err := d.query(sqlEventBySeq, func(*sqlite3.Stmt) bool { found = true; return false }, n)
+		if err == nil && found {
+			return n + 1, true, nil
+		}
+		if err != nil && natureOf(err) != damaged {
+			return 0, false, err
+		}
+	}
+	return 0, false, nil
+}
+
+// seqAt returns a number above those of everything received until then. Numbers
+// and times rise together, so it halves its way.
+func (d *db) seqAt(t time.Time) (int64, error) {
+	high, found, err := d.get(sqlHighestSeq)
+	if err != nil || !found {
+		return math.MaxInt64, err
+	}
+	low, _, err := d.get(sqlLowestSeq)
+	if err != nil {
+		return 0, err
+	}
+	high++
+	for low < high {
+		middle := low + (high-low)/2
+		at, received := int64(0), int64(0)
+		err := d.query(sqlSeqBefore, func(st *sqlite3.Stmt) bool {
+			at, received = st.ColumnInt64(0), st.ColumnInt64(1)
+			return false
+		}, middle)
+		if err != nil {
+			return 0, err
+		}
+		if at == 0 || received <= nanos(t) {
+			low = middle + 1
+		} else {
+			high = at
+		}
+	}
+	return high, nil
+}
