@@ -244,9 +244,8 @@ func TestFrozenAtStart(t *testing.T) {
 	})
 }
 
-// TestCloseBeforeAnything and the next hold that Close ends in time and leaves
-// nothing behind, also when it meets the very first Send
-// (github.com/segmentio/kafka-go/issues/1307 is the same in a Writer).
+// TestCloseRacesTheFirstSend: a Writer of kafka-go hangs there now and then
+// (https://github.com/segmentio/kafka-go/issues/1307).
 func TestCloseRacesTheFirstSend(t *testing.T) {
 	b := broker.Get(t)
 	topic := b.NewTopic(t, 1)
@@ -275,13 +274,14 @@ func TestCloseRacesTheFirstSend(t *testing.T) {
 	}
 }
 
+// TestCloseWhileFrozen: no broker holds up the end of a relay.
 func TestCloseWhileFrozen(t *testing.T) {
 	b := broker.Get(t)
 	topic := b.NewTopic(t, 1)
 	s := open(t, optionsFor(b, topic))
 	mustSend(t, s, event("a", 0))
 	b.Pause(t)
-	sent := make(chan error)
+	sent := make(chan error, 1)
 	go func() {
 		_, err := s.Send(t.Context(), event("a", 1))
 		sent <- err

@@ -246,14 +246,26 @@ func (b *Broker) Stop(remove bool) {
 	_ = os.RemoveAll(b.Dir) // it is in the system's directory for such
 }
 
-// Pause stops the broker where it stands, its sockets open. Resume lets it go
-// on; it is called at the end of t, too.
+// Pause stops the broker where it stands, its sockets open, and returns when it
+// has stopped. Resume lets it go on; it is called at the end of t, too.
 func (b *Broker) Pause(t testing.TB) {
 	t.Helper()
-	if err := b.current().cmd.Process.Signal(pauseSignal); err != nil {
+	process := b.current().cmd.Process
+	if err := process.Signal(pauseSignal); err != nil {
 		t.Fatalf("pausing the broker: %v", err)
 	}
 	t.Cleanup(b.Resume)
+	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	defer cancel()
+	if _, err := retry(ctx, func() (bool, error) {
+		stopped, err := paused(process.Pid)
+		if err == nil && !stopped {
+			err = errors.New("it goes on")
+		}
+		return stopped, err
+	}); err != nil {
+		t.Fatalf("pausing the broker: %v", err)
+	}
 }
 
 // Resume ends a Pause.

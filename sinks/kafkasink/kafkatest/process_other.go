@@ -22,3 +22,5 @@ func attributes() *syscall.SysProcAttr { return nil }
 func lock(string) (unlock func(), err error) {
 	return nil, fmt.Errorf("%w: brokers are run on Linux alone, this is %s", ErrNotInstalled, runtime.GOOS)
 }
+
+func paused(int) (bool, error) { return true, nil }

@@ -56,7 +56,7 @@ func (s *Shared) Get(t testing.TB) *Broker {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the broker's last words:\n%s", s.broker.tail(60))
+			t.Logf("the broker's last words:\n%s", s.broker.tail(20))
 			s.mu.Lock()
 			s.failed = true
 			s.mu.Unlock()
