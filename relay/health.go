@@ -155,9 +155,7 @@ func (h *health) throttledForLong(now time.Time) *Pause {
 		return nil
 	}
 	p := h.beginPause(t.why, now)
-	if h.pause.next.Before(t.until) {
-		h.pause.next = t.until
-	}
+	h.pause.next = now.Add(max(probeWait(0), t.until.Sub(now))) // its Retry-After counts from when it was said
 	return p
 }
 

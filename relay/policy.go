@@ -108,7 +108,7 @@ func (c *call) throttled() ruling {
 		return c.failed(backoff(c.delivery.Attempt, c.delivery.Waited, c.maxBackoff, c.jitter), false)
 	}
 	r := ruling{verdict: Retry, at: c.now.Add(wait), note: c.fault.Error(), uncounted: true}
-	if c.holdsKey() && believed(c.fault.After) > longestWaited-c.delivery.Waited {
+	if left := longestWaited - c.delivery.Waited; c.holdsKey() && (left <= 0 || believed(c.fault.After) > left) {
 		r.verdict = Detach
 		c.passed.put(c.delivery.Key, struct{}{}, c.now)
 	}
