@@ -109,7 +109,11 @@ func inside(ip netip.Addr) []netip.Addr {
 	case nat64.Contains(ip), compatible.Contains(ip), translated.Contains(ip):
 		return []netip.Addr{last}
 	case nat64Local.Contains(ip):
-		// The network chooses the length of its prefix: 48 skips byte 8, 96 does not.
+		// The network chooses the length of its prefix: 96, or 48, which skips
+		// byte 8 and leaves zeros here when it is not the one.
+		if b[6] == 0 {
+			return []netip.Addr{last}
+		}
 		return []netip.Addr{last, netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]})}
 	case sixToFour.Contains(ip):
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}

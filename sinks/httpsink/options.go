@@ -1,7 +1,6 @@
 package httpsink
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,16 +16,17 @@ import (
 
 // Options are the keys of an http sink.
 type Options struct {
-	URL         string            `key:"url,required"` // http or https, without user and password
-	Sign        *Sign             `key:"sign"`         // nil: not signed
-	Headers     map[string]string `key:"headers"`      // sent with every request, beside those of the relay
-	DenyPrivate bool              `key:"deny_private"` // refuses addresses that are not public, too
+	config.SinkCommon
+	URL         string            `key:"url,required" form:"url"` // http or https, without user and password
+	Sign        *Sign             `key:"sign"`                    // nil: not signed
+	Headers     map[string]string `key:"headers"`                 // sent with every request, beside those of the relay
+	DenyPrivate bool              `key:"deny_private"`            // refuses addresses that are not public, too
 }
 
 // Sign says how requests are signed.
 type Sign struct {
-	Secrets []config.Secret `key:"secrets,required"` // whsec_…; all of them sign, side by side
-	Headers string          `key:"headers"`          // webhook (also ""), or svix
+	Secrets []config.Secret `key:"secrets,required" form:"signing"` // whsec_…; all of them sign, side by side
+	Headers string          `key:"headers" oneof:"webhook svix"`    // empty: webhook
 }
 
 // The families of signature headers.
@@ -35,23 +35,40 @@ const (
 	familySvix    = "svix"
 )
 
-// leastKey is the shortest key that a signature may have, in bytes.
-const leastKey = 16
+// DefaultOptions are what holds where the file says nothing.
+func DefaultOptions() Options { return Options{SinkCommon: config.DefaultSinkCommon()} }
 
-// parseURL reads an address that requests can be posted to. Its errors quote
-// text only as far as it can be no secret.
+// Configure reads the block of a sink, and what routes say over it, which can
+// be nothing. Faults are recorded in the blocks; with one, the Options are not
+// for use.
+func Configure(b *config.Block, routes map[string]*config.Block) Options {
+	o := DefaultOptions()
+	b.Decode(&o)
+	if o.URL != "" {
+		if _, err := parseURL(o.URL, guard{denyPrivate: o.DenyPrivate}); err != nil {
+			b.Errorf("url", "%v", err)
+		}
+	}
+	for _, f := range checkHeaders(o.Headers) {
+		b.Errorf("headers."+f.name, "%s", f.message)
+	}
+	for _, block := range routes {
+		block.Decode(&struct{}{})
+	}
+	return o
+}
+
+// parseURL reads an address that requests can be posted to.
 func parseURL(text string, g guard) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, notURL(text)
+	if err != nil {
+		return nil, errNotURL // that of url.Parse repeats the text
 	}
 	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%q is not http or https", u.Scheme)
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return nil, errNotURL
 	case u.User != nil:
 		return nil, errors.New("user and password cannot stand in the URL (write them as a header: Authorization)")
-	case u.Hostname() == "":
-		return nil, errors.New("there is no host in the URL")
 	case u.Fragment != "":
 		return nil, errors.New("a # and what follows it is never sent (remove it, or write %23)")
 	}
@@ -63,19 +80,7 @@ func parseURL(text string, g guard) (*url.URL, error) {
 	return u, nil
 }
 
-// notURL names the remedy for the usual slip, a host without a scheme. Only a
-// plain host is repeated: in anything else a secret may stand.
-func notURL(text string) error {
-	host, rest, _ := strings.Cut(text, "/")
-	u, err := url.Parse("https://" + host)
-	if err != nil || u.Hostname() == "" || u.User != nil || !strings.Contains(host, ".") || strings.ContainsAny(host, "?#") {
-		return errors.New("this is not a URL (write https://HOST/PATH)")
-	}
-	if rest != "" {
-		return fmt.Errorf("%q is not a URL (write https://%s/…)", host+"/…", host)
-	}
-	return fmt.Errorf("%q is not a URL (write https://%s)", host, host)
-}
+var errNotURL = errors.New("this is not a URL (write https://…)")
 
 // reserved are the headers that an operator cannot set, and why. Names with
 // a prefix of the relay's own are reserved, too.
@@ -127,29 +132,9 @@ func isToken(name string) bool {
 }
 
 // newSigner makes the signer of one secret. Its errors hold no part of it.
-func newSigner(secret string) (*svix.Webhook, error) {
-	encoded, ok := strings.CutPrefix(secret, "whsec_")
-	switch {
-	case strings.ContainsAny(secret, " \t\r\n"):
-		return nil, errors.New("there is a blank in it")
-	case strings.HasPrefix(secret, "v1,"):
-		return nil, errors.New(`cut "v1," from the front: the secret starts with whsec_`)
-	case strings.HasPrefix(secret, "whpk_"):
-		return nil, errors.New("whpk_ is a public key; the secret starts with whsec_")
-	case !ok:
-		return nil, errors.New("the signing secret starts with whsec_")
+func newSigner(secret config.Secret) (*svix.Webhook, error) {
+	if why := config.CheckSigningSecret(secret); why != "" {
+		return nil, errors.New(why)
 	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("this is not base64 after whsec_ (is the = at the end missing?)")
-	}
-	if len(key) < leastKey {
-		return nil, fmt.Errorf("the key has %d bytes; %d are the least", len(key), leastKey)
-	}
-	return svix.NewWebhookRaw(key)
+	return svix.NewWebhook(string(secret))
 }
-
-// defaultConcurrency is how many deliveries an http sink has in flight.
-const defaultConcurrency = 16
-
-func concurrency(Options) int { return defaultConcurrency }

@@ -2,6 +2,7 @@ package httpsink
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,10 @@ type Sink struct {
 	transport *http.Transport
 }
 
-var _ relay.Sink = (*Sink)(nil)
+var (
+	_ relay.Sink = (*Sink)(nil)
+	_ io.Closer  = (*Sink)(nil)
+)
 
 // New makes a sink of o. It dials nothing. version is the relay's, for
 // User-Agent. Its errors are those that Configure reports with their places.
@@ -67,7 +71,7 @@ func New(o Options, version string) (*Sink, error) {
 			s.family = familySvix
 		}
 		for i, secret := range o.Sign.Secrets {
-			signer, fault := newSigner(string(secret))
+			signer, fault := newSigner(secret)
 			if fault != nil {
 				err = errors.Join(err, fmt.Errorf("sign.secrets[%d]: %w", i, fault))
 				continue
@@ -104,8 +108,10 @@ func secretsOf(o Options, u *url.URL) []string {
 }
 
 func newTransport(o Options, g guard) *http.Transport {
-	connections := concurrency(o)
-	dialer := &net.Dialer{Timeout: longestDial, ControlContext: g.control}
+	connections := cmp.Or(o.Concurrency, relay.DefaultConcurrency)
+	// Ends before the attempt does, so that it is known that nothing was sent.
+	dial := min(longestDial, cmp.Or(o.Timeout, relay.DefaultTimeout)*2/3)
+	dialer := &net.Dialer{Timeout: dial, ControlContext: g.control}
 	return &http.Transport{
 		Proxy:                  nil, // its address would be the one that the guard sees
 		DialContext:            dialer.DialContext,

@@ -7,11 +7,40 @@ import (
 	"io/fs"
 
 	"botrelay/relay"
+	"botrelay/relay/config"
 )
 
 // Options are the keys of a log sink beside those that every sink has.
 type Options struct {
+	config.SinkCommon
 	Body bool `key:"body"` // adds the body as received
+}
+
+// Configure reads the block of a log sink, and what routes say over it, which
+// can be nothing. Faults are recorded in the blocks.
+func Configure(b *config.Block, routes map[string]*config.Block) Options {
+	o := Options{SinkCommon: config.DefaultSinkCommon()}
+	o.Concurrency = 1 // one stream takes one line at a time
+	b.Decode(&o)
+	refuseOptions(routes)
+	return o
+}
+
+// DiscardOptions are the keys of a discard sink.
+type DiscardOptions struct{ config.SinkCommon }
+
+// ConfigureDiscard is Configure for a discard sink.
+func ConfigureDiscard(b *config.Block, routes map[string]*config.Block) DiscardOptions {
+	o := DiscardOptions{config.DefaultSinkCommon()}
+	b.Decode(&o)
+	refuseOptions(routes)
+	return o
+}
+
+func refuseOptions(routes map[string]*config.Block) {
+	for _, block := range routes {
+		block.Decode(&struct{}{})
+	}
 }
 
 // Sink writes one JSON line for each event.
