@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func open(t testing.TB, opts Options) (s *Store, stop func() error) {
 	t.Helper()
 	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		opts.Logger = quiet()
 	}
 	s, err := Open(t.Context(), opts)
 	if err != nil {
@@ -83,4 +83,15 @@ func settled(ds []*relay.Delivery, v relay.Verdict) (done []relay.Settlement) {
 		done = append(done, relay.Settlement{Delivery: d, Verdict: v, Began: time.Now(), Took: time.Millisecond, Note: "200"})
 	}
 	return done
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// sized is n, or a twentieth of it under the race detector, which makes the
+// driver twenty times slower; at least least.
+func sized(n, least int) int {
+	if raceEnabled {
+		return max(n/20, least)
+	}
+	return n
 }

@@ -34,7 +34,6 @@ const (
 	sqlHeld
 	sqlWaitingKey
 	sqlDue
-	sqlDueAfter
 	sqlNextKey
 	sqlFirstReady
 	sqlFirstHeld
@@ -145,7 +144,6 @@ var statements = [statementCount]string{
 	sqlHeld:       `SELECT seq, pos FROM delivery WHERE sink = ?1 AND key = ?2 AND state = 1 AND pos > ?3 AND` + whereBlocked + `ORDER BY pos LIMIT ?4`,
 	sqlWaitingKey: `SELECT 1 FROM delivery WHERE sink = ?1 AND key = ?2 AND state = 2 AND` + whereBlocked + `LIMIT 1`,
 	sqlDue:        `SELECT seq, pos, key, due FROM delivery WHERE sink = ?1 AND` + whereWaiting + `ORDER BY due, pos`,
-	sqlDueAfter:   `SELECT seq, pos, key, due FROM delivery WHERE sink = ?1 AND due > ?2 AND` + whereWaiting + `ORDER BY due, pos`,
 	sqlNextKey:    `SELECT key FROM delivery WHERE sink = ?1 AND key > ?2 AND` + whereBlocked + `ORDER BY key LIMIT 1`,
 
 	sqlFirstReady:   `SELECT pos FROM delivery WHERE sink = ?1 AND` + whereReady + `ORDER BY pos LIMIT 1`,
@@ -165,7 +163,7 @@ var statements = [statementCount]string{
 	sqlSeqBefore:      `SELECT seq, received FROM event WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`,
 	sqlBotEvents:      `SELECT` + eventColumns + `FROM event e WHERE e.source = ?1 AND e.bot = ?2 AND e.bot IS NOT NULL ORDER BY e.seq`,
 	sqlDeliveriesDown: `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.seq <= ?1 ORDER BY d.seq DESC, d.sink DESC`,
-	sqlDeadDown:       `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.sink = ?1 AND d.ended <= ?2 AND` + `d.state = 4 ORDER BY d.ended DESC, d.seq DESC`,
+	sqlDeadDown:       `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.sink = ?1 AND d.ended <= ?2 AND d.state = 4 ORDER BY d.ended DESC, d.seq DESC`,
 
 	sqlInsertReplay: `INSERT INTO delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay)
 		VALUES (?1, ?2, ?3, ?4, '', 0, 0, 0, 0, 0, 0, 0, 1)`,
