@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// probesOf counts what arrived at a sink, one line each: when and which.
+// sentBetween counts what arrived at a sink.
 func sentBetween(s *testSink, start time.Time, from, to time.Duration) (n int) {
 	for _, at := range s.times(start, "") {
 		if at >= from && at < to {
@@ -410,9 +410,10 @@ func TestFailuresInFlightAtAPauseAddNothing(t *testing.T) {
 		}
 		w.run(Destination{Name: "a", Sink: sink, Concurrency: 16})
 		w.pass(3 * time.Second)
-		// Four had failed and taken the next one when the fifth paused the sink.
-		if got := sink.count(); got != 20 {
-			t.Errorf("%d sends, want 20: what was claimed ahead is given back", got)
+		// Up to four workers took another one before the fifth failure paused the
+		// sink; what else was claimed ahead is given back.
+		if got := sink.count(); got < 16 || got > 20 {
+			t.Errorf("%d sends, want 16 to 20", got)
 		}
 		waited := 0
 		for _, r := range w.queue.rows {
@@ -432,7 +433,13 @@ func TestFailuresInFlightAtAPauseAddNothing(t *testing.T) {
 
 func TestRestartGoesOnWithAPause(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		down := func(context.Context, *Delivery) (string, error) { return "", errAuth }
+		var healed atomic.Bool
+		down := func(context.Context, *Delivery) (string, error) {
+			if healed.Load() {
+				return "ok", nil
+			}
+			return "", errAuth
+		}
 		sink := &testSink{answer: down}
 		for i := range 100 {
 			w.queue.add("a", fmt.Sprint(i), fmt.Sprint(i))
@@ -454,7 +461,7 @@ func TestRestartGoesOnWithAPause(t *testing.T) {
 		if got := len(w.log.lines("sink is paused")); got != 1 {
 			t.Errorf("%d pauses begun, want one", got)
 		}
-		sink.answer = nil
+		healed.Store(true)
 		w.pass(time.Minute)
 		if got := w.queue.count("a", Delivered); got != 100 {
 			t.Errorf("delivered %d of 100", got)

@@ -113,12 +113,21 @@ next:
 type testSink struct {
 	answer func(ctx context.Context, d *Delivery) (string, error)
 
-	mu       sync.Mutex
-	calls    []testCall
-	active   int
-	most     int
-	closed   int
-	tooEarly bool // closed during a Send
+	mu    sync.Mutex
+	calls []testCall
+	facts sinkFacts
+}
+
+// sinkFacts are what became of a testSink.
+type sinkFacts struct {
+	active, most, closed int
+	tooEarly             bool // closed before its last Send had returned
+}
+
+func (s *testSink) look() sinkFacts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.facts
 }
 
 // testCall is one Send: when, what, which attempt.
@@ -141,26 +150,26 @@ func (s *testSink) Send(ctx context.Context, d *Delivery) (string, error) {
 func (s *testSink) enter(d *Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed > 0 {
-		s.tooEarly = true
+	if s.facts.closed > 0 {
+		s.facts.tooEarly = true
 	}
 	s.calls = append(s.calls, testCall{time.Now(), d.Event.ID, d.Event.Fields.Key, d.Attempt})
-	s.active++
-	s.most = max(s.most, s.active)
+	s.facts.active++
+	s.facts.most = max(s.facts.most, s.facts.active)
 }
 
 func (s *testSink) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.active--
+	s.facts.active--
 }
 
 func (s *testSink) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed++
-	if s.active > 0 {
-		s.tooEarly = true
+	s.facts.closed++
+	if s.facts.active > 0 {
+		s.facts.tooEarly = true
 	}
 	return nil
 }
@@ -211,7 +220,7 @@ func throttledFor(d time.Duration) error {
 
 func seconds(s ...float64) (ds []time.Duration) {
 	for _, x := range s {
-		ds = append(ds, time.Duration(x*float64(time.Second)))
+		ds = append(ds, time.Duration(x*float64(time.Second)).Round(time.Microsecond))
 	}
 	return ds
 }

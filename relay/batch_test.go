@@ -1,0 +1,141 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// testBatcher answers whole batches.
+type testBatcher struct {
+	testSink
+	batch   func(ctx context.Context, ds []*Delivery) []Result
+	batches []string
+}
+
+func (b *testBatcher) SendBatch(ctx context.Context, ds []*Delivery) []Result {
+	b.mu.Lock()
+	b.batches = append(b.batches, ids(ds))
+	b.mu.Unlock()
+	return b.batch(ctx, ds)
+}
+
+func ids(ds []*Delivery) (s string) {
+	for _, d := range ds {
+		s += d.Event.ID
+	}
+	return s
+}
+
+func allOK(ds []*Delivery) []Result {
+	rs := make([]Result, len(ds))
+	for i, d := range ds {
+		rs[i].Note = "ts " + d.Event.ID
+	}
+	return rs
+}
+
+func TestBatcherGetsWhatIsReadyTogether(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			time.Sleep(2 * time.Second)
+			rs := allOK(ds)
+			for i, d := range ds {
+				switch d.Event.ID {
+				case "b":
+					rs[i] = Result{Err: err422}
+				case "c":
+					if d.Attempt == 1 {
+						rs[i] = Result{Err: errHTTP500}
+					}
+				}
+			}
+			return rs
+		}}
+		for _, id := range []string{"a", "b", "c", "d"} {
+			w.queue.add("s", "bot "+id, id)
+		}
+		w.run(Destination{Name: "s", Sink: b, Concurrency: 99})
+		w.pass(time.Second)
+		w.queue.add("s", "bot e", "e")
+		w.queue.add("s", "bot f", "f")
+		w.pass(time.Minute)
+		if diff := cmp.Diff([]string{"abcd", "ef", "c"}, b.batches); diff != "" {
+			t.Errorf("batches (-want +got):\n%s", diff)
+		}
+		if ok, dead := w.queue.count("s", Delivered), w.queue.count("s", Dead); ok != 5 || dead != 1 {
+			t.Errorf("%d delivered, %d dead; want 5, 1", ok, dead)
+		}
+		if got := w.queue.snapshot(w.queue.rows[0]).note; got != "ts a" {
+			t.Errorf("note %q", got)
+		}
+		w.end()
+	})
+}
+
+// One token admits one batch: what piles up meanwhile goes together.
+func TestBatcherRateIsOfBatches(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var at []time.Duration
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			at = append(at, w.now())
+			return allOK(ds)
+		}}
+		w.run(Destination{Name: "s", Sink: b, Rate: Rate{1, time.Second}})
+		for i := range 20 {
+			w.queue.add("s", fmt.Sprint(i), string(rune('a'+i)))
+			w.pass(130 * time.Millisecond)
+		}
+		w.pass(2 * time.Second)
+		if diff := cmp.Diff(seconds(0, 1, 2, 3), at); diff != "" {
+			t.Errorf("batches at (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"a", "bcdefgh", "ijklmnop", "qrst"}, b.batches); diff != "" {
+			t.Errorf("batches (-want +got):\n%s", diff)
+		}
+		w.end()
+	})
+}
+
+func TestBatchWithTooFewResults(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result { return allOK(ds)[:1] }}
+		w.queue.add("s", "A", "a")
+		w.queue.add("s", "B", "b")
+		w.run(Destination{Name: "s", Sink: b})
+		w.pass(time.Minute)
+		if got := w.queue.count("s", Delivered); got != 2 || b.batches[0] != "ab" || b.batches[1] != "b" {
+			t.Errorf("delivered %d of 2 by batches %v", got, b.batches)
+		}
+		w.end()
+	})
+}
+
+func TestPanicInABatchIsFoundOneByOne(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			for _, d := range ds {
+				if d.Event.ID == "b" {
+					panic(errors.New("boom"))
+				}
+			}
+			return allOK(ds)
+		}}
+		for _, id := range []string{"a", "b", "c"} {
+			w.queue.add("s", "bot "+id, id)
+		}
+		w.run(Destination{Name: "s", Sink: b})
+		w.pass(time.Second)
+		if diff := cmp.Diff([]string{"abc", "a", "b", "c"}, b.batches); diff != "" {
+			t.Errorf("batches (-want +got):\n%s", diff)
+		}
+		if ok, dead := w.queue.count("s", Delivered), w.queue.count("s", Dead); ok != 2 || dead != 1 {
+			t.Errorf("%d delivered, %d dead", ok, dead)
+		}
+		w.end()
+	})
+}
