@@ -36,26 +36,32 @@ type sinkType struct {
 }
 
 // maker makes a sink; it may open files and connections.
-type maker func(Deps, *logsink.Writer) (relay.Sink, error)
+type maker func(making) (relay.Sink, error)
+
+// making is what the sinks of one Plan are made with.
+type making struct {
+	Deps
+	lines *logsink.Writer // to Stdout, shared by the sinks of type log
+}
 
 // table lists the types in the order in which messages name them.
 func table() []sinkType {
 	return []sinkType{
 		{"kafka", func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
 			o := kafkasink.Configure(b, routes)
-			return o.SinkCommon, func(Deps, *logsink.Writer) (relay.Sink, error) { return kafkasink.New(name, o) }
+			return o.SinkCommon, func(making) (relay.Sink, error) { return kafkasink.New(name, o) }
 		}},
 		{"http", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
 			o := httpsink.Configure(b, routes)
-			return o.SinkCommon, func(d Deps, _ *logsink.Writer) (relay.Sink, error) { return httpsink.New(o, d.Version) }
+			return o.SinkCommon, func(m making) (relay.Sink, error) { return httpsink.New(o, m.Version) }
 		}},
 		{"log", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
 			o := logsink.Configure(b, routes)
-			return o.SinkCommon, func(_ Deps, w *logsink.Writer) (relay.Sink, error) { return logsink.New(o, w), nil }
+			return o.SinkCommon, func(m making) (relay.Sink, error) { return logsink.New(o, m.lines), nil }
 		}},
 		{"discard", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
 			o := logsink.ConfigureDiscard(b, routes)
-			return o.SinkCommon, func(Deps, *logsink.Writer) (relay.Sink, error) { return logsink.Discard{}, nil }
+			return o.SinkCommon, func(making) (relay.Sink, error) { return logsink.Discard{}, nil }
 		}},
 	}
 }
@@ -104,10 +110,10 @@ func find(types []sinkType, name string) (sinkType, bool) {
 // Make makes the sinks, in file order. On an error it closes those that it has
 // made. The caller owns the result: see [Close].
 func (p *Plan) Make(deps Deps) ([]relay.Destination, error) {
-	lines := logsink.NewWriter(deps.Stdout)
+	with := making{deps, logsink.NewWriter(deps.Stdout)}
 	var made []relay.Destination
 	for _, s := range p.sinks {
-		sink, err := s.make(deps, lines)
+		sink, err := s.make(with)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("make sink %s: %w", s.name, err), Close(made))
 		}
