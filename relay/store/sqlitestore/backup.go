@@ -107,7 +107,7 @@ func (s *Store) copyTo(path string) error {
 	if err != nil {
 		return err
 	}
-	where := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"vfs": {s.vfs}}.Encode()}
+	where := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"vfs": {s.vfs.name}}.Encode()}
 	b, err := d.BackupInit("main", where.String())
 	if err == nil {
 		_, err = b.Step(-1)
@@ -123,7 +123,7 @@ func (s *Store) copyTo(path string) error {
 
 // check reads the whole copy and counts its events.
 func (s *Store) check(path string) (events int, err error) {
-	d, err := openDB(access{path: path, vfs: s.vfs, synchronous: "FULL", cacheKiB: 8 << 10})
+	d, err := openDB(access{path: path, vfs: s.vfs.name, synchronous: "FULL", cacheKiB: 8 << 10})
 	if err != nil {
 		return 0, err
 	}

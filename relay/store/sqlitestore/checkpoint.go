@@ -52,7 +52,7 @@ func (w *writer) checkpoint() error {
 	case damaged:
 		return w.ending(err)
 	}
-	return fmt.Errorf("copy the log of %s into the database: %w", w.store.opts.Dir, err)
+	return fmt.Errorf("copy the log of %s into the database: %w", w.store.opts.Dir, w.store.vfs.explain(err))
 }
 
 // checkpointAll leaves nothing in the log.

@@ -42,9 +42,9 @@ func Salvage(ctx context.Context, from, to string, opts Options) (found Salvaged
 		return found, fmt.Errorf("salvage: %w", err)
 	}
 	defer func() { _ = lock.Close() }() // nothing was written
-	name, unregister := registerVFS(opts.VFS)
-	defer unregister()
-	source, err := openDB(access{path: filepath.Join(from, databaseFile), vfs: name, synchronous: "FULL", cacheKiB: 8 << 10, readOnly: true})
+	m := mountVFS(opts.VFS)
+	defer m.unmount()
+	source, err := openDB(access{path: filepath.Join(from, databaseFile), vfs: m.name, synchronous: "FULL", cacheKiB: 8 << 10, readOnly: true})
 	if err != nil {
 		return found, fmt.Errorf("salvage: %w", err)
 	}
@@ -52,7 +52,7 @@ func Salvage(ctx context.Context, from, to string, opts Options) (found Salvaged
 	_, err = source.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 	if err == nil {
 		r := &rescue{source: source, found: &found}
-		err = intoNewFolder(to, func(partial string) error { return r.run(ctx, name, opts.Version, partial) })
+		err = intoNewFolder(to, func(partial string) error { return r.run(ctx, m.name, opts.Version, partial) })
 	}
 	if end := source.close(); err == nil {
 		err = end

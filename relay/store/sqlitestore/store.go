@@ -23,8 +23,7 @@ type Store struct {
 
 	opts      Options
 	lock      *os.File
-	vfs       string
-	unmount   func()
+	vfs       *mount
 	writer    *writer
 	readers   *readers
 	queue     *queue
@@ -67,7 +66,7 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	if s.lock, err = lockFolder(dir); err != nil {
 		return nil, err
 	}
-	s.vfs, s.unmount = registerVFS(opts.VFS)
+	s.vfs = mountVFS(opts.VFS)
 	s.readers = newReaders(func() (*db, error) { return openDB(s.access(2<<10, true)) })
 	if err := s.openWriter(ctx); err != nil {
 		s.release()
@@ -78,7 +77,7 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 
 func (s *Store) access(cacheKiB int, readOnly bool) access {
 	return access{
-		path: filepath.Join(s.opts.Dir, databaseFile), vfs: s.vfs,
+		path: filepath.Join(s.opts.Dir, databaseFile), vfs: s.vfs.name,
 		synchronous: s.opts.synchronous, cacheKiB: cacheKiB, readOnly: readOnly,
 	}
 }
@@ -99,6 +98,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 
 // explainOpen names the remedy where there is one.
 func (s *Store) explainOpen(err error) error {
+	err = s.vfs.explain(err)
 	switch {
 	case natureOf(err) == damaged:
 		return &DamagedError{Dir: s.opts.Dir, Err: err}
@@ -226,6 +226,6 @@ func (s *Store) Close() (err error) {
 }
 
 func (s *Store) release() {
-	s.unmount()
+	s.vfs.unmount()
 	_ = s.lock.Close() // nothing was written
 }

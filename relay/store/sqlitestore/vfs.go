@@ -3,8 +3,10 @@ package sqlitestore
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -17,17 +19,37 @@ import (
 // PathError; here ENOSPC and EDQUOT become SQLITE_FULL, which undoes the
 // transaction and leaves the store usable. Only writing is treated so: a sync
 // that fails for want of space may have lost what it should have kept.
-type diskVFS struct{ vfs.VFS }
+type diskVFS struct {
+	vfs.VFS
+	// failed is the last failure of the disk itself. SQLite passes on a code
+	// alone; an operator wants to know the file and the cause.
+	failed *atomic.Pointer[error]
+}
 
-// registerVFS puts a diskVFS over base under a name of its own. The driver
-// finds a VFS by name alone; unregister takes it out again.
-func registerVFS(base vfs.VFS) (name string, unregister func()) {
+// mount is a diskVFS under a name of its own: the driver finds a VFS by name.
+type mount struct {
+	name   string
+	failed atomic.Pointer[error]
+}
+
+// mountVFS puts a diskVFS over base; nil is the machine's.
+func mountVFS(base vfs.VFS) *mount {
 	if base == nil {
 		base = vfs.Find("")
 	}
-	name = "botrelay-" + rand.Text()
-	vfs.Register(name, diskVFS{base})
-	return name, func() { vfs.Unregister(name) }
+	m := &mount{name: "botrelay-" + rand.Text()}
+	vfs.Register(m.name, diskVFS{base, &m.failed})
+	return m
+}
+
+func (m *mount) unmount() { vfs.Unregister(m.name) }
+
+// explain adds to an error of SQLite what the disk said.
+func (m *mount) explain(err error) error {
+	if cause := m.failed.Load(); cause != nil && natureOf(err) == broken {
+		return fmt.Errorf("%w: %w", err, *cause)
+	}
+	return err
 }
 
 // OpenFilename creates what it has to create for its owner alone.
@@ -38,17 +60,31 @@ func (v diskVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File,
 			err = f.Close()
 		}
 		if err != nil {
-			return nil, flags, asFull(err)
+			return nil, flags, v.told(err)
 		}
 	}
 	file, flags, err := vfsutil.WrapOpenFilename(v.VFS, name, flags)
 	if err != nil {
-		return nil, flags, asFull(err)
+		return nil, flags, v.told(err)
 	}
-	return &diskFile{file}, flags, nil
+	return &diskFile{file, v}, flags, nil
 }
 
-type diskFile struct{ vfs.File }
+// told is what SQLite is told of a failure.
+func (v diskVFS) told(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return sqlite3.FULL
+	}
+	if err != nil && !errors.Is(err, sqlite3.NOTFOUND) {
+		v.failed.Store(&err)
+	}
+	return err
+}
+
+type diskFile struct {
+	vfs.File
+	v diskVFS
+}
 
 var (
 	_ vfs.FileUnwrap       = (*diskFile)(nil)
@@ -60,28 +96,32 @@ var (
 
 func (f *diskFile) Unwrap() vfs.File               { return f.File }
 func (f *diskFile) SharedMemory() vfs.SharedMemory { return vfsutil.WrapSharedMemory(f.File) }
-func (f *diskFile) SizeHint(size int64) error      { return asFull(vfsutil.WrapSizeHint(f.File, size)) }
+func (f *diskFile) SizeHint(size int64) error      { return f.v.told(vfsutil.WrapSizeHint(f.File, size)) }
 func (f *diskFile) PersistWAL() bool               { return vfsutil.WrapPersistWAL(f.File) }
 func (f *diskFile) SetPersistWAL(keep bool)        { vfsutil.WrapSetPersistWAL(f.File, keep) }
 func (f *diskFile) HasMoved() (bool, error)        { return vfsutil.WrapHasMoved(f.File) }
-func (f *diskFile) Truncate(size int64) error      { return asFull(f.File.Truncate(size)) }
+func (f *diskFile) Truncate(size int64) error      { return f.v.told(f.File.Truncate(size)) }
 
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.File.WriteAt(p, off)
-	return n, asFull(err)
+	if err != nil {
+		err = f.v.told(err)
+	}
+	return n, err
+}
+
+func (f *diskFile) Sync(flags vfs.SyncFlag) error {
+	err := f.File.Sync(flags)
+	if err != nil {
+		f.v.failed.Store(&err)
+	}
+	return err
 }
 
 // DeviceCharacteristics hides batches of atomic writes, which this wrapper
 // does not pass on.
 func (f *diskFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	return f.File.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
-}
-
-func asFull(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return sqlite3.FULL
-	}
-	return err
 }
 
 // notWritable tells whether err says that this process may not write there.

@@ -178,7 +178,7 @@ func (w *writer) ending(err error) error {
 	if natureOf(err) == damaged {
 		return &DamagedError{Dir: w.store.opts.Dir, Err: err}
 	}
-	return fmt.Errorf("write to %s: %w", w.store.opts.Dir, err)
+	return fmt.Errorf("write to %s: %w", w.store.opts.Dir, w.store.vfs.explain(err))
 }
 
 // noRoom refuses what is new and keeps everything else for another try.
