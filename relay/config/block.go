@@ -53,10 +53,17 @@ func (b *Block) Decode(into any) {
 // stands at the deepest one that there is. The message is put behind path and
 // place; a remark in brackets at its end is the hint. Texts that came from a
 // reference are shown as that reference. %w is not for it: use %v.
+//
+// A value in which Decode has found a fault already is not complained about
+// again, so that the fields of a struct can be checked without asking which of
+// them were set.
 func (b *Block) Errorf(key, format string, args ...any) {
-	if b != nil {
-		at, path := b.locate(key)
-		b.file.fault(at, path, format, b.file.masked(args)...)
+	if b == nil {
+		return
+	}
+	at, path := b.locate(key)
+	if key == "" || !b.file.spoilt[path] {
+		b.file.record(at, path, false, format, b.file.masked(args)...)
 	}
 }
 

@@ -35,6 +35,7 @@ type File struct {
 	masks    map[string]string      // what is behind references → the reference
 	problems []Problem
 	known    map[Problem]bool
+	spoilt   map[string]bool // paths of values that could not be decoded
 	routes   []routeKeys
 }
 
@@ -104,7 +105,7 @@ func Load(path string, o Options) *File {
 	f := &File{
 		Path: path, options: o.orDefault(),
 		mappings: map[*yaml.Node]*mapping{}, contents: map[string]fileContent{},
-		masks: map[string]string{}, known: map[Problem]bool{},
+		masks: map[string]string{}, known: map[Problem]bool{}, spoilt: map[string]bool{},
 	}
 	f.set(defaultDocument())
 	data, err := f.read(path)
@@ -189,7 +190,9 @@ func (f *File) Faulty() bool {
 	return slices.ContainsFunc(f.problems, func(p Problem) bool { return !p.Warning })
 }
 
+// fault records what is wrong with the value at path.
 func (f *File) fault(at place, path, format string, args ...any) {
+	f.spoilt[path] = true
 	f.record(at, path, false, format, args...)
 }
 

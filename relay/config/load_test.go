@@ -105,7 +105,7 @@ config.yaml:18:16: routes[0].to[1]: unknown sink "lakee" (did you mean "lake"?)
 `
 	var got strings.Builder
 	for _, p := range f.Problems() {
-		fmt.Fprintf(&got, "%s\n%s\n", p, p.Excerpt())
+		fmt.Fprintf(&got, "%s\n%s", p, p.Excerpt())
 	}
 	if got.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got.String(), want)

@@ -45,9 +45,9 @@ func (p Problem) String() string {
 // excerptWidth is how much of a long line an excerpt shows.
 const excerptWidth = 160
 
-// Excerpt is the source line and a caret below the text in question, two lines
-// without a line feed at the end; empty if there is no such line. It shows the
-// file as written, so it is for the person who has the file.
+// Excerpt is the source line and a line of carets below the text in question,
+// each with its line feed; empty if there is no such line. It shows the file as
+// written, so it is for the person who has the file.
 func (p Problem) Excerpt() string {
 	line := []rune(p.source)
 	before := min(p.Col-1, len(line))
@@ -72,7 +72,7 @@ func (p Problem) Excerpt() string {
 	}
 	carets.WriteString(strings.Repeat("^", min(max(p.width, 1), max(to-before, 1))))
 	number := fmt.Sprintf("%*d", p.gutter, p.Line)
-	return fmt.Sprintf("%s | %s\n%*s | %s", number, text.String(), len(number), "", carets.String())
+	return fmt.Sprintf("%s | %s\n%*s | %s\n", number, text.String(), len(number), "", carets.String())
 }
 
 // sortProblems puts problems in file order; those of one place stay as they were found.

@@ -18,15 +18,17 @@ func (s sourceText) unquoted() (at place, message string, found bool) {
 	}
 	if n := len(scan.open); n > 0 {
 		last := scan.open[n-1]
-		return last.at, string(last.mark) + " is opened here and not closed", true
+		at = place{last.number, 1 + runes(s.line(last.number)[:last.byte]), 1}
+		return at, string(last.mark) + " is opened here and not closed", true
 	}
 	return place{}, "", false
 }
 
 // opening is a bracket or a quotation mark that is still open.
 type opening struct {
-	mark byte
-	at   place
+	mark   byte
+	number int // of its line
+	byte   int // where it is in the line
 }
 
 // quoteScan reads lines just as far as is needed to know where values begin.
@@ -38,7 +40,7 @@ type quoteScan struct {
 }
 
 func (q *quoteScan) push(line string, i int) {
-	q.open = append(q.open, opening{line[i], place{q.number, 1 + runes(line[:i]), 1}})
+	q.open = append(q.open, opening{line[i], q.number, i})
 }
 
 // quote returns the mark of the quotation that is open, or 0.
