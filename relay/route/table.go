@@ -143,6 +143,9 @@ func (t *Table) Unordered(names ...string) {
 	}
 }
 
+// Len returns how many rules the table has.
+func (t *Table) Len() int { return len(t.rules) }
+
 // Sinks returns the names of all sinks that some rule names, in the order of
 // their first naming.
 func (t *Table) Sinks() []string {

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"botrelay/relay"
+	"botrelay/relay/config"
+	"botrelay/relay/receive"
+	"botrelay/relay/store/sqlitestore"
+	"botrelay/sinks"
+)
+
+func serveCommand(env environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the relay",
+		Long: `Runs the relay until it is told to end (SIGTERM, Ctrl-C): deliveries under way
+then get the configured grace. The log goes to standard error; standard output
+belongs to sinks of type log.`,
+		Example: "  botrelay serve\n  botrelay serve -c /etc/botrelay/config.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			file, plan, err := loadPlan(cmd, env, config.Options{})
+			if err != nil {
+				return err
+			}
+			if err := mustBeGood(file, env.stderr); err != nil {
+				return err
+			}
+			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: newLogger(file.Log, env.stderr)}
+			if err := a.run(cmd.Context()); err != nil {
+				return failed("%v", err)
+			}
+			return nil
+		},
+	}
+}
+
+func newLogger(o config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if o.Format == "text" {
+		return slog.New(slog.NewTextHandler(out, options))
+	}
+	return slog.New(slog.NewJSONHandler(out, options))
+}
+
+func openStore(ctx context.Context, file *config.File, logger *slog.Logger) (*sqlitestore.Store, error) {
+	if strings.Contains(file.Store, "://") {
+		return nil, fmt.Errorf("store: only a folder can be a store today")
+	}
+	return sqlitestore.Open(ctx, sqlitestore.Options{
+		Dir: file.Store, MaxDisk: int64(file.Retention.MaxDisk),
+		RetentionEvents: file.Retention.Events, RetentionDead: file.Retention.Dead,
+		Version: version, Logger: logger,
+	})
+}
+
+// destinations makes the sinks with the settings of their loops.
+func (a *assembly) destinations(store *sqlitestore.Store) ([]relay.Destination, error) {
+	ds, err := a.plan.Make(sinks.Deps{
+		Stdout: a.stdout, Reader: store, Memory: store, Version: version, Logger: a.logger, Mark: a.mark,
+	})
+	if err != nil || a.wrap == nil {
+		return ds, err
+	}
+	for i := range ds {
+		ds[i].Sink = a.wrap(ds[i].Name, ds[i].Sink)
+	}
+	return ds, nil
+}
+
+func (a *assembly) receiver(store *sqlitestore.Store) (*receive.Receiver, error) {
+	var sources []receive.Source
+	for _, s := range a.file.Sources {
+		secrets := make([]string, len(s.Secrets))
+		for i, secret := range s.Secrets {
+			secrets[i] = string(secret)
+		}
+		verifier, err := receive.NewVerifier(secrets)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Name, err)
+		}
+		sources = append(sources, receive.Source{Name: s.Name, Path: s.Path, Verifier: verifier, MaxBody: int64(s.MaxBody)})
+	}
+	return receive.New(receive.Options{
+		Sources: sources, Log: store, Routes: a.file.Routes.Targets, Verified: store.ClockProved, Ready: store.Ready,
+		Logger: a.logger, Now: time.Now,
+	})
+}
