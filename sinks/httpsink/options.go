@@ -29,10 +29,12 @@ type Sign struct {
 	Headers string          `key:"headers" oneof:"webhook svix"`    // empty: webhook
 }
 
-// The families of signature headers.
-const (
-	familyWebhook = "webhook"
-	familySvix    = "svix"
+// family is a set of names of the signature headers.
+type family struct{ id, timestamp, signature string }
+
+var (
+	webhookFamily = family{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+	svixFamily    = family{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}
 )
 
 // DefaultOptions are what holds where the file says nothing.

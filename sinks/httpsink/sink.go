@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +37,7 @@ const (
 type Sink struct {
 	url       *url.URL
 	fixed     http.Header // the operator's, and what is the same for every event
-	family    string      // of the signature headers
+	family    family
 	signers   []*svix.Webhook
 	hide      *outcome.Hider
 	transport *http.Transport
@@ -57,7 +57,7 @@ func New(o Options, version string) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
-	s := &Sink{url: u, family: familyWebhook, fixed: http.Header{}}
+	s := &Sink{url: u, family: webhookFamily, fixed: http.Header{}}
 	for _, f := range checkHeaders(o.Headers) {
 		err = errors.Join(err, fmt.Errorf("headers: %s", f.message))
 	}
@@ -67,8 +67,8 @@ func New(o Options, version string) (*Sink, error) {
 	s.fixed.Set("Content-Type", contentType)
 	s.fixed.Set("User-Agent", agentPrefix+version)
 	if o.Sign != nil {
-		if o.Sign.Headers == familySvix {
-			s.family = familySvix
+		if o.Sign.Headers == "svix" {
+			s.family = svixFamily
 		}
 		for i, secret := range o.Sign.Secrets {
 			signer, fault := newSigner(secret)
@@ -176,16 +176,21 @@ func (s *Sink) request(ctx context.Context, d *relay.Delivery, now time.Time) (*
 
 // header makes the headers of one attempt at now.
 func (s *Sink) header(d *relay.Delivery, now time.Time) (http.Header, error) {
-	h := make(http.Header, len(s.fixed)+16)
-	for name, values := range s.fixed {
-		h[name] = values
+	own := headers.Of(d)
+	h := make(http.Header, len(s.fixed)+len(own)+4)
+	maps.Copy(h, s.fixed)
+	// One array for all values: each header has a piece of it.
+	values := make([]string, 0, len(own)+4)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	for _, own := range headers.Of(d) {
-		h.Set(own.Name, encode(own.Value))
+	for _, o := range own {
+		set(http.CanonicalHeaderKey(o.Name), encode(o.Value))
 	}
 	id := encode(d.Event.ID)
-	h.Set("Idempotency-Key", id)
-	h.Set(s.family+"-id", id)
+	set("Idempotency-Key", id)
+	set(s.family.id, id)
 	if len(s.signers) == 0 {
 		return h, nil
 	}
@@ -197,8 +202,8 @@ func (s *Sink) header(d *relay.Delivery, now time.Time) (http.Header, error) {
 		}
 		signatures[i] = signature
 	}
-	h.Set(s.family+"-timestamp", strconv.FormatInt(now.Unix(), 10))
-	h.Set(s.family+"-signature", strings.Join(slices.Compact(signatures), " "))
+	set(s.family.timestamp, strconv.FormatInt(now.Unix(), 10))
+	set(s.family.signature, strings.Join(signatures, " "))
 	return h, nil
 }
 
