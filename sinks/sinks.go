@@ -12,6 +12,7 @@ import (
 	"botrelay/sinks/httpsink"
 	"botrelay/sinks/kafkasink"
 	"botrelay/sinks/logsink"
+	"botrelay/sinks/slacksink"
 )
 
 // Deps are what sinks work with. A sink uses what it needs of them.
@@ -47,6 +48,12 @@ type making struct {
 // table lists the types in the order in which messages name them.
 func table() []sinkType {
 	return []sinkType{
+		{"slack", func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+			o := slacksink.Configure(b, routes)
+			return o.SinkCommon, func(m making) (relay.Sink, error) {
+				return slacksink.New(name, o, slacksink.Deps{Reader: m.Reader, Logger: m.Logger, Version: m.Version, Mark: m.Mark})
+			}
+		}},
 		{"kafka", func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
 			o := kafkasink.Configure(b, routes)
 			return o.SinkCommon, func(making) (relay.Sink, error) { return kafkasink.New(name, o) }
