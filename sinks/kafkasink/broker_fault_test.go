@@ -301,3 +301,38 @@ func TestCloseWhileFrozen(t *testing.T) {
 	}
 	wantKind(t, <-sent, relay.Transient)
 }
+
+// TestQuota: a broker that throttles gets its rest, and every record is there
+// once.
+func TestQuota(t *testing.T) {
+	b := broker.Get(t)
+	topic := b.NewTopic(t, 2)
+	o := optionsFor(b, topic)
+	o.ClientID = topic
+	s := open(t, o)
+	b.Throttle(t, o.ClientID, 2000)
+	delivered, throttled := 0, 0
+	began := time.Now()
+	for n := 0; throttled == 0; n++ {
+		_, err := s.Send(t.Context(), event(fmt.Sprint("bot-", n), n))
+		if err == nil {
+			delivered++
+			continue
+		}
+		wantKind(t, err, relay.Throttled)
+		if after := relay.Classify(err).After; after < shortThrottle/2 {
+			t.Errorf("After: got %v, want what the broker asked for", after)
+		}
+		throttled++
+		if time.Since(began) > time.Minute {
+			t.Fatal("the broker does not throttle")
+		}
+	}
+	if got := len(b.Records(t, topic, 2)); got != delivered {
+		t.Errorf("got %d records, %d were acknowledged", got, delivered)
+	}
+	until(t, "writing after the rest", func() bool {
+		_, err := s.Send(t.Context(), event("later", 1))
+		return err == nil
+	})
+}

@@ -23,6 +23,9 @@ type dialer struct {
 	net net.Dialer
 	tls *tls.Config // nil: none
 
+	ctx    context.Context // ends what is being dialled
+	cancel context.CancelFunc
+
 	mu     sync.Mutex
 	closed bool
 	open   map[*conn]struct{}
@@ -30,18 +33,23 @@ type dialer struct {
 }
 
 func newDialer(config *tls.Config) *dialer {
-	return &dialer{
+	d := &dialer{
 		net:  net.Dialer{Timeout: dialTimeout},
 		tls:  config,
 		open: make(map[*conn]struct{}),
 		gone: make(chan struct{}),
 	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	return d
 }
 
 // dial connects to a broker. With TLS it returns after the handshake, so that
 // kafka-go goes on to the next broker when that fails. Its errors are of type
 // *dialError.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
 	raw, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, &dialError{address: address, stage: connecting, err: err}
@@ -95,7 +103,7 @@ func (d *dialer) remove(c *conn) {
 	}
 }
 
-// close cuts every connection and refuses new ones. The channel is closed when
+// close cuts every connection, those in the making too, and refuses new ones. The channel is closed when
 // kafka-go has let go of all of them.
 func (d *dialer) close() <-chan struct{} {
 	d.mu.Lock()
@@ -104,6 +112,7 @@ func (d *dialer) close() <-chan struct{} {
 		return d.gone
 	}
 	d.closed = true
+	d.cancel()
 	for c := range d.open {
 		c.raw.Close()
 	}

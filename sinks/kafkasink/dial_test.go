@@ -1,6 +1,8 @@
 package kafkasink
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -52,7 +54,37 @@ func TestDialAfterCloseIsRefused(t *testing.T) {
 	}
 	c.Close()
 	<-gone
-	if _, err := d.dial(t.Context(), "tcp", l.Addr().String()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("dial after close: got %v, want %v", err, net.ErrClosed)
+	if c, err := d.dial(t.Context(), "tcp", l.Addr().String()); err == nil {
+		c.Close()
+		t.Error("dial after close: got a connection")
+	}
+}
+
+// TestCloseEndsDialling: a broker that does not answer holds nobody up.
+func TestCloseEndsDialling(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := newDialer(&tls.Config{})
+	dialled := make(chan error)
+	go func() {
+		_, err := d.dial(context.Background(), "tcp", l.Addr().String())
+		dialled <- err
+	}()
+	silent, err := l.Accept() // the handshake has no answer
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	<-d.close()
+	select {
+	case err := <-dialled:
+		if err == nil {
+			t.Error("dial returned a connection")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("dial goes on after close")
 	}
 }

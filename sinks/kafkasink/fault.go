@@ -112,7 +112,7 @@ func sendFault(to target, err error) error {
 func knownFault(to target, err error) error {
 	if hold, ok := errors.AsType[*holdError](err); ok {
 		f := fault(relay.Throttled, err, hold.Error())
-		f.After = hold.rest
+		f.After = hold.left
 		return f
 	}
 	if errors.Is(err, protocol.ErrNoTopic) {

@@ -3,7 +3,6 @@ package kafkasink
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -15,9 +14,6 @@ const (
 	maxBatch = 1000
 	// patience is how long a request may take if no context in it has a deadline.
 	patience = 30 * time.Second
-	// shortThrottle is how long a lane waits by itself when the broker asks it
-	// to slow down. What is longer goes back to the delivery loop.
-	shortThrottle = time.Second
 )
 
 // lane writes to one partition, one request at a time.
@@ -28,8 +24,7 @@ type lane struct {
 
 	mu    sync.Mutex
 	queue []*pending
-	busy  bool      // a goroutine runs drain
-	hold  time.Time // the broker asked for no request before
+	busy  bool // a goroutine runs drain
 }
 
 // pending is a record on its way.
@@ -46,23 +41,20 @@ type outcome struct {
 	err    error
 }
 
-// put queues p behind what waits already. It fails with a *holdError while the
+// put queues p behind what waits already. It fails with a *holdError while a
 // broker has asked for a longer rest.
 func (l *lane) put(p *pending) error {
+	if left := l.sink.brake.left(); left > shortThrottle {
+		return &holdError{left}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if rest := time.Until(l.hold); rest > shortThrottle {
-		return &holdError{rest}
-	}
 	l.queue = append(l.queue, p)
 	if l.busy {
 		return nil
 	}
-	if !l.sink.start(l.drain) {
-		l.queue = nil
-		return errClosed
-	}
 	l.busy = true
+	l.sink.flying.Go(l.drain) // Close waits for the Send that is here, too
 	return nil
 }
 
@@ -83,24 +75,17 @@ func (l *lane) drain() {
 // rest waits out a short throttle, and gives back what is queued behind a long
 // one.
 func (l *lane) rest() {
-	l.mu.Lock()
-	rest := time.Until(l.hold)
-	if rest > shortThrottle {
-		for _, p := range l.queue {
-			p.done <- outcome{err: &holdError{rest}}
-		}
-		l.queue = nil
-	}
-	l.mu.Unlock()
-	if rest <= 0 || rest > shortThrottle {
+	left := l.sink.brake.left()
+	if left <= shortThrottle {
+		l.sink.brake.wait(l.sink.ctx)
 		return
 	}
-	timer := time.NewTimer(rest)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-l.sink.ctx.Done():
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.queue {
+		p.done <- outcome{err: &holdError{left}}
 	}
+	l.queue = nil
 }
 
 // take removes the next batch from the queue, without those whose Send has
@@ -140,15 +125,17 @@ func (l *lane) produce(ctx context.Context, batch []*pending) {
 		Records:      &reader{batch: batch},
 	})
 	if err == nil {
-		l.holdFor(res.Throttle)
+		l.sink.brake.press(res.Throttle)
 		err = res.Error
 	} else if cause := errors.Unwrap(err); cause != nil {
 		err = cause // without the name of the Go method in front
 	}
 	if err != nil && len(batch) > 1 && concernsOneRecord(err) {
 		half := len(batch) / 2
-		l.produce(ctx, batch[:half])
-		l.produce(ctx, batch[half:])
+		for _, part := range [][]*pending{batch[:half], batch[half:]} {
+			l.sink.brake.wait(ctx)
+			l.produce(ctx, part)
+		}
 		return
 	}
 	for i, p := range batch {
@@ -158,17 +145,6 @@ func (l *lane) produce(ctx context.Context, batch []*pending) {
 		}
 		p.done <- o
 	}
-}
-
-// holdFor keeps the lane's next request back: the broker does not read before
-// (KIP-219).
-func (l *lane) holdFor(throttle time.Duration) {
-	if throttle <= 0 {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hold = time.Now().Add(throttle)
 }
 
 // deadline is that of the most patient Send of the batch: a request that others
@@ -185,11 +161,4 @@ func deadline(batch []*pending) time.Time {
 		}
 	}
 	return latest
-}
-
-// holdError says that the broker wants no request for a while.
-type holdError struct{ rest time.Duration }
-
-func (e *holdError) Error() string {
-	return fmt.Sprintf("the broker throttles this client for %s", e.rest.Round(time.Millisecond))
 }

@@ -24,10 +24,11 @@ import (
 // defaultMaxRecord is the 1MiB of the default.
 const defaultMaxRecord = 1 << 20
 
-// script stands in for a cluster: one topic of one partition, and answer says
-// what becomes of a produce request with these keys.
+// script stands in for a cluster: every topic has one partition, unless it says
+// otherwise, and answer says what becomes of a produce request with these keys.
 type script struct {
-	answer func(ctx context.Context, keys []string) (code kafka.Error, throttle time.Duration, err error)
+	partitions int
+	answer     func(ctx context.Context, keys []string) (code kafka.Error, throttle time.Duration, err error)
 
 	mu       sync.Mutex
 	requests [][]string // the keys of each request, in order
@@ -40,7 +41,7 @@ type script struct {
 func (s *script) RoundTrip(ctx context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
 	if m, ok := req.(*metadata.Request); ok {
 		return &metadata.Response{Topics: []metadata.ResponseTopic{{
-			Name: m.TopicNames[0], Partitions: []metadata.ResponsePartition{{}},
+			Name: m.TopicNames[0], Partitions: make([]metadata.ResponsePartition, max(s.partitions, 1)),
 		}}}, nil
 	}
 	p := req.(*produce.Request)
@@ -352,35 +353,4 @@ func TestCloseEndsWhatIsInFlight(t *testing.T) {
 			t.Errorf("Send after Close: got %v, want %v", err, errClosed)
 		}
 	})
-}
-
-func TestEventThatNoBrokerCouldTake(t *testing.T) {
-	s, cluster := scripted(t, 400, accept)
-	large, empty, keyless := event("a", 1), event("a", 2), event("", 3)
-	large.Event.Raw = make([]byte, 400)
-	empty.Event.Raw = nil
-	for _, d := range []*relay.Delivery{large, empty, keyless} {
-		_, err := s.Send(t.Context(), d)
-		wantKind(t, err, relay.Refused)
-	}
-	if len(cluster.requests) != 0 {
-		t.Errorf("something was sent: %v", cluster.requests)
-	}
-}
-
-// TestSizeIsThatOnTheWire compares with what kafka-go writes.
-func TestSizeIsThatOnTheWire(t *testing.T) {
-	s, cluster := scripted(t, defaultMaxRecord, accept)
-	for i, n := range []int{1, 62, 63, 64, 100, 8190, 8191, 8192, 8193, 70000} {
-		d := event("a", i)
-		d.Event.Raw = make([]byte, n)
-		p, err := s.pending(t.Context(), d, s.own)
-		if err != nil {
-			t.Fatal(err)
-		}
-		mustSend(t, s, d)
-		if got, want := int64(batchOverhead+p.size), cluster.sizes[i]; got != want {
-			t.Errorf("size with a body of %d bytes: got %d, on the wire %d", n, got, want)
-		}
-	}
 }

@@ -38,10 +38,11 @@ type Sink struct {
 	transport *kafka.Transport
 	dialer    *dialer
 	balancer  kafka.Murmur2Balancer
+	brake     brake
 
 	ctx    context.Context // of the requests: they outlive a Send, not the Sink
 	cancel context.CancelFunc
-	flying sync.WaitGroup // one for each busy lane
+	flying sync.WaitGroup // one for each Send and each busy lane
 
 	mu     sync.Mutex
 	closed bool
@@ -132,11 +133,18 @@ func (s *Sink) Send(ctx context.Context, d *relay.Delivery) (string, error) {
 	if !ok {
 		to = s.own
 	}
+	if !s.enter() {
+		return "", sendFault(to, errClosed)
+	}
+	defer s.flying.Done()
 	p, err := s.pending(ctx, d, to)
 	if err != nil {
 		return "", err
 	}
 	partition, err := s.partition(ctx, to.topic, p.record.key)
+	if s.ctx.Err() != nil {
+		return "", sendFault(to, errClosed)
+	}
 	if err != nil {
 		return "", lookupFault(to, err, s.dialer.tls != nil)
 	}
@@ -212,14 +220,14 @@ func (s *Sink) lane(at place) *lane {
 	return l
 }
 
-// start runs f in a goroutine that Close waits for, unless the Sink is closed.
-func (s *Sink) start(f func()) bool {
+// enter adds one to what Close waits for, unless the Sink is closed.
+func (s *Sink) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	s.flying.Go(f)
+	s.flying.Add(1)
 	return true
 }
 
@@ -230,7 +238,6 @@ func (s *Sink) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
-	s.transport.CloseIdleConnections()
 	gone := s.dialer.close()
 
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -240,14 +247,23 @@ func (s *Sink) Close() error {
 		s.flying.Wait()
 		close(landed)
 	}()
-	for _, ended := range []<-chan struct{}{landed, gone} {
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			return fmt.Errorf("kafka sink %q: connections still in use %s after closing", s.name, closeTimeout)
-		}
+	err := s.await(ctx, landed)
+	// Not before: a Send on its way would make the transport anew.
+	s.transport.CloseIdleConnections()
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.await(ctx, gone)
+}
+
+// await waits for one part of Close.
+func (s *Sink) await(ctx context.Context, ended <-chan struct{}) error {
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("kafka sink %q: still in use %s after closing", s.name, closeTimeout)
+	}
 }
 
 // upTo are the numbers from 0 up to n, exclusive.

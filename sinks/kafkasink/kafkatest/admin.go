@@ -204,6 +204,33 @@ func (b *Broker) allow(t testing.TB, topic string) {
 	}
 }
 
+// Throttle lets clients of that id write no more than so many bytes a second,
+// until t ends. The broker takes it up some milliseconds later.
+func (b *Broker) Throttle(t testing.TB, clientID string, bytesPerSecond float64) {
+	t.Helper()
+	alter := func(op kafka.AlterClientQuotaOps) error {
+		ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+		defer cancel()
+		res, err := b.client.AlterClientQuotas(ctx, &kafka.AlterClientQuotasRequest{Entries: []kafka.AlterClientQuotaEntry{{
+			Entities: []kafka.AlterClientQuotaEntity{{EntityType: "client-id", EntityName: clientID}},
+			Ops:      []kafka.AlterClientQuotaOps{op},
+		}}})
+		if err == nil {
+			err = res.Entries[0].Error
+		}
+		return err
+	}
+	const quota = "producer_byte_rate"
+	if err := alter(kafka.AlterClientQuotaOps{Key: quota, Value: bytesPerSecond}); err != nil {
+		t.Fatalf("setting a quota for %s: %v", clientID, err)
+	}
+	t.Cleanup(func() {
+		if err := alter(kafka.AlterClientQuotaOps{Key: quota, Remove: true}); err != nil {
+			t.Errorf("removing the quota for %s: %v", clientID, err)
+		}
+	})
+}
+
 // retry calls f until it has no error or ctx ends, and returns the last error.
 func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	const pause = 20 * time.Millisecond
