@@ -35,6 +35,7 @@ type File struct {
 	masks    map[string]string      // what is behind references → the reference
 	problems []Problem
 	known    map[Problem]bool
+	recorded map[bool]int    // how many problems there are, by Problem.Warning
 	spoilt   map[string]bool // paths of values that could not be decoded
 	routes   []routeKeys
 }
@@ -105,7 +106,7 @@ func Load(path string, o Options) *File {
 	f := &File{
 		Path: path, options: o.orDefault(),
 		mappings: map[*yaml.Node]*mapping{}, contents: map[string]fileContent{},
-		masks: map[string]string{}, known: map[Problem]bool{}, spoilt: map[string]bool{},
+		masks: map[string]string{}, known: map[Problem]bool{}, recorded: map[bool]int{}, spoilt: map[string]bool{},
 	}
 	f.set(defaultDocument())
 	data, err := f.read(path)
@@ -187,7 +188,7 @@ func (f *File) Problems() []Problem {
 
 // Faulty tells whether there is a fault, so that the file cannot be used.
 func (f *File) Faulty() bool {
-	return slices.ContainsFunc(f.problems, func(p Problem) bool { return !p.Warning })
+	return f.recorded[false] > 0
 }
 
 // fault records what is wrong with the value at path.
@@ -200,12 +201,23 @@ func (f *File) warn(at place, path, format string, args ...any) {
 	f.record(at, path, true, format, args...)
 }
 
+// recordLimit is how many faults are kept, and how many warnings: nobody reads
+// more, and a hostile file has a hundred thousand.
+const recordLimit = 1000
+
 func (f *File) record(at place, path string, warning bool, format string, args ...any) {
-	p := f.problem(at, path, warning, format, args...)
-	if !f.known[p] {
-		f.known[p] = true
-		f.problems = append(f.problems, p)
+	if f.recorded[warning] > recordLimit {
+		return
 	}
+	p := f.problem(at, path, warning, format, args...)
+	if f.known[p] {
+		return
+	}
+	if f.recorded[warning]++; f.recorded[warning] > recordLimit {
+		p = f.problem(at, "", warning, "there is more to say than is shown here (mend these first)")
+	}
+	f.known[p] = true
+	f.problems = append(f.problems, p)
 }
 
 func (f *File) problem(at place, path string, warning bool, format string, args ...any) Problem {

@@ -133,10 +133,17 @@ func (s sourceText) syntaxFault(err error) (place, string) {
 	return at, "this is not YAML: " + quoteLess(message)
 }
 
+// searchedLines is up to how many lines a file is read again and again to find
+// the line at fault. In a longer one the library's word has to do.
+const searchedLines = 10_000
+
 // failingLine finds the line that makes the text no YAML any more: the one
 // before it ends a text that can be read.
 func (s sourceText) failingLine(from int) int {
 	bad := len(s.lines)
+	if bad > searchedLines {
+		return from
+	}
 	good := max(from-1, 0)
 	if !s.readable(good) {
 		good = 0

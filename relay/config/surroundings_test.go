@@ -127,6 +127,25 @@ func TestHostileFilesAreQuick(t *testing.T) {
 	}
 }
 
+// TestManyProblems: the rest of very many is summed up, and a fault after very
+// many warnings is still one.
+func TestManyProblems(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("sources: {recall: {secrets: \"${env:S}\"}}\nsinks: {lake: {type: log}}\nroutes:\n  - name: a\n    to: lake\n    match: {event: [x0")
+	for i := range 2 * recordLimit {
+		fmt.Fprintf(&b, ", x%d", i+1)
+	}
+	b.WriteString("]}\n")
+	f := load(b.String(), world{})
+	if got := len(f.Problems()); got != recordLimit+1 || f.Faulty() {
+		t.Errorf("got %d problems, faulty %v", got, f.Faulty())
+	}
+	f.sink("lake").Block.Errorf("type", "a fault")
+	if got := len(f.Problems()); got != recordLimit+2 || !f.Faulty() {
+		t.Errorf("got %d problems, faulty %v", got, f.Faulty())
+	}
+}
+
 func manyKeys(n int) string {
 	var b strings.Builder
 	for i := range n {
