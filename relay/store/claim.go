@@ -233,8 +233,10 @@ func (l *lane) unpick(picks []pick) {
 }
 
 // gone lets the key of a pick go on: its row is final, removed, or has another
-// place by now.
+// place by now. That was a drop or a move, or the sink is another relay's: its
+// row says which.
 func (l *lane) gone(p pick) {
+	l.look = true
 	var k *key
 	if p.entry != nil {
 		k = p.entry.key

@@ -142,7 +142,7 @@ func (l *lane) release(f *flight) {
 	switch {
 	case f.due:
 		l.due = append([]Row{f.row}, l.due...)
-	case f.row.Pos <= l.read:
+	case f.row.Pos <= l.horizon():
 		l.window.restore(&entry{row: f.row, held: f.held, key: k})
 	case k != nil:
 		l.settleKey(k) // reading, or the key's turn, meets it again

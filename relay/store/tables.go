@@ -83,7 +83,8 @@ type Tables interface {
 	// obeyed with every verdict. A damaged event is settled with a Delivery that
 	// has no more than Event.Seq, Sink, Key and Claim.
 	Commit(ctx context.Context, sink string, done []relay.Settlement, hold []Row) (lost []int, err error)
-	// Sink tells whether the sink is paused by hand, and its turn: a number that
-	// a drop, a due-now and a move away raise in their commit.
+	// Sink tells whether the sink is paused, and its turn: a number that a drop, a
+	// due-now and a move away raise in their commit. A sink is paused by hand, or
+	// because another relay has it: then Load has no Delivery either.
 	Sink(ctx context.Context, sink string) (paused bool, turn int64, err error)
 }
