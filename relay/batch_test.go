@@ -77,6 +77,33 @@ func TestBatcherGetsWhatIsReadyTogether(t *testing.T) {
 	})
 }
 
+// A batch in which some get through does not pause the sink for its failures.
+func TestBatchSuccessesCountFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			rs := allOK(ds)
+			for i, d := range ds {
+				if d.Event.ID != "z" && d.Attempt == 1 {
+					rs[i] = Result{Err: errHTTP500}
+				}
+			}
+			return rs
+		}}
+		for _, id := range []string{"a", "b", "c", "d"} {
+			w.queue.add("s", "bot "+id, id)
+		}
+		w.run(Destination{Name: "s", Sink: b, Rate: Rate{1, time.Second}})
+		for _, id := range []string{"e", "z"} {
+			w.queue.add("s", "bot "+id, id)
+		}
+		w.pass(time.Minute)
+		if n := len(w.log.lines("sink is paused")); n > 0 || w.queue.count("s", Delivered) != 6 {
+			t.Errorf("%d pauses, delivered %d of 6", n, w.queue.count("s", Delivered))
+		}
+		w.end()
+	})
+}
+
 // One token admits one batch: what piles up meanwhile goes together.
 func TestBatcherRateIsOfBatches(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

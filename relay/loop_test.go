@@ -203,6 +203,9 @@ func TestShutdownLeavesBehindWhatIgnoresItsContext(t *testing.T) {
 		if got := w.queue.snapshot(row); got.state != 0 || got.ticket != 0 {
 			t.Errorf("state %d, want it released and what came later ignored", got.state)
 		}
+		if got := w.log.lines("delivery attempted"); len(got) > 0 {
+			t.Errorf("logged after Run had returned: %s", got)
+		}
 		if sink.look().closed != 1 || sink.look().tooEarly {
 			t.Errorf("closed %d times, too early: %t", sink.look().closed, sink.look().tooEarly)
 		}

@@ -431,6 +431,31 @@ func TestFailuresInFlightAtAPauseAddNothing(t *testing.T) {
 	})
 }
 
+// A claim that was waiting when the sink paused brings nothing out of turn.
+func TestClaimBegunBeforeAPauseSendsNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		sink := &testSink{answer: func(context.Context, *Delivery) (string, error) {
+			time.Sleep(time.Second)
+			return "", errHTTP500
+		}}
+		for i := range 5 {
+			w.queue.add("a", fmt.Sprint(i), fmt.Sprint(i))
+		}
+		w.run(Destination{Name: "a", Sink: sink})
+		w.pass(1500 * time.Millisecond)
+		w.queue.add("a", "late", "late")
+		w.pass(4 * time.Second)
+		if s := w.state("a"); !s.Paused || sink.count() != 5 {
+			t.Errorf("%d sends, want the five that paused the sink: %+v", sink.count(), s)
+		}
+		w.pass(time.Second)
+		if diff := cmp.Diff(seconds(6), sink.times(w.start, "late")); diff != "" {
+			t.Errorf("the late one was sent at (-want +got):\n%s", diff)
+		}
+		w.end()
+	})
+}
+
 func TestRestartGoesOnWithAPause(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var healed atomic.Bool
