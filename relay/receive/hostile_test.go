@@ -172,13 +172,13 @@ func astray(t *testing.T) (all []hostile) {
 }
 
 // broken are requests that net/http or the reading of the body must refuse.
-func broken(t *testing.T) (all []hostile) {
+func broken(t *testing.T) []hostile {
 	good := signed(t, secretA, "svix", "msg_1", now, goodBody)
 	plain := post(path, good, goodBody)
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(goodBody))
 	inChunks := func(body string) string { return post(path, with(good, "Transfer-Encoding", "chunked"), body) }
 	replace := func(old, new string) string { return strings.Replace(plain, old, new, 1) }
-	for _, h := range []hostile{
+	return []hostile{
 		{"two lengths", replace(length, length+"Content-Length: 5\r\n"), 400},
 		{"signed length", replace(length, "Content-Length: +2\r\n"), 400},
 		{"negative length", replace(length, "Content-Length: -1\r\n"), 400},
@@ -188,6 +188,7 @@ func broken(t *testing.T) (all []hostile) {
 		{"unknown transfer encoding", replace(length, "Transfer-Encoding: x\r\n"), 501},
 		{"two transfer encodings", replace(length, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 501},
 		{"blank before colon", replace("Svix-Id:", "Svix-Id :"), 400},
+		{"unknown expectation", replace("Host:", "Expect: x\r\nHost:"), 417},
 		{"no host", replace("Host: relay\r\n", ""), 400},
 		{"two hosts", replace("Host: relay\r\n", "Host: a\r\nHost: b\r\n"), 400},
 		{"unknown version", replace("HTTP/1.1", "HTTP/3.0"), 505},
@@ -204,10 +205,7 @@ func broken(t *testing.T) (all []hostile) {
 		{"chunk longer than said", inChunks("2\r\nhello\r\n0\r\n\r\n"), 400},
 		{"chunk extension of 5 KB", inChunks("5;" + strings.Repeat("a", 5000) + "\r\nhello\r\n0\r\n\r\n"), 400},
 		{"chunks of one byte", inChunks(strings.Repeat("1;"+strings.Repeat("a", 60)+"\r\nx\r\n", 2000) + "0\r\n\r\n"), 400},
-	} {
-		all = append(all, h)
 	}
-	return all
 }
 
 // Thousands of hostile requests: each gets its exact status, nothing is stored,

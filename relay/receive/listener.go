@@ -1,8 +1,11 @@
 package receive
 
 import (
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
+	"time"
 )
 
 // limitedListener accepts no more than a number of connections that are open
@@ -12,10 +15,13 @@ type limitedListener struct {
 	slots  chan struct{}
 	closed chan struct{}
 	close  func() error
+
+	logger *slog.Logger
+	told   time.Time // of the last failure that was logged; one goroutine accepts
 }
 
-func newLimitedListener(ln net.Listener, limit int) *limitedListener {
-	l := &limitedListener{Listener: ln, slots: make(chan struct{}, limit), closed: make(chan struct{})}
+func newLimitedListener(ln net.Listener, limit int, logger *slog.Logger) *limitedListener {
+	l := &limitedListener{Listener: ln, slots: make(chan struct{}, limit), closed: make(chan struct{}), logger: logger}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
 		return ln.Close()
@@ -33,9 +39,21 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		<-l.slots
+		l.tell(err)
 		return nil, err
 	}
 	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// tell logs, once a minute, what keeps connections from being accepted: too
+// many open files, above all. net/http tries again by itself and would say it
+// between what strangers do.
+func (l *limitedListener) tell(err error) {
+	if errors.Is(err, net.ErrClosed) || !l.told.IsZero() && time.Since(l.told) < tellEvery {
+		return
+	}
+	l.told = time.Now()
+	l.logger.Error("connections cannot be accepted", "err", err)
 }
 
 // Close ends an Accept that waits for a place, too.

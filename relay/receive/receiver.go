@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -152,6 +153,8 @@ func (t *table) check(s Source, names map[string]bool) error {
 		return errors.New("has no secrets")
 	case len(s.Path) < 2 || s.Path[0] != '/':
 		return fmt.Errorf("path %q is not one that begins with a slash", s.Path)
+	case (&url.URL{Path: s.Path}).EscapedPath() != s.Path:
+		return fmt.Errorf("path %q has characters that stand escaped in a URL (choose another)", s.Path)
 	case s.Path == healthPath || s.Path == readyPath:
 		return fmt.Errorf("path %s is taken (choose another)", s.Path)
 	case t.byPath[s.Path] != nil:
@@ -181,21 +184,21 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		path = ""
 	}
 	e := t.byPath[path]
-	t0 := &r.known.nobody
+	counted := &r.known.nobody
 	if e != nil {
-		t0 = e.tally
+		counted = e.tally
 	}
-	defer r.survive(w, t0)
+	defer r.survive(w, counted)
 
 	switch {
 	case e != nil && req.Method == http.MethodPost:
 		r.receive(w, req, t, e, began)
 	case e != nil:
-		r.refuse(w, t0, refuse(causeMethod), allowPost)
+		r.refuse(w, counted, refuse(causeMethod), allowPost)
 	case path == healthPath || path == readyPath:
 		r.health(w, req, path)
 	default:
-		r.refuse(w, t0, refuse(causePath), nil)
+		r.refuse(w, counted, refuse(causePath), nil)
 	}
 }
 

@@ -56,8 +56,9 @@ func TestSwapMovesSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	for target, want := range map[string]int{path: 404, "/hooks": 413} {
-		if got := s.one(t, post(target, good, goodBody)); got.status != want {
-			t.Errorf("%s: got %d, want %d", target, got.status, want)
+		got := s.one(t, post(target, good, goodBody))
+		if got.status != want || got.close != (want == 413) {
+			t.Errorf("%s: got %d, close %v, want %d", target, got.status, got.close, want)
 		}
 	}
 }
@@ -76,6 +77,9 @@ func TestSwapRefuses(t *testing.T) {
 		{[]Source{{Name: "a", Path: "/a"}}, "source a: has no secrets"},
 		{[]Source{{Name: "a", Path: "a", Verifier: v}}, `source a: path "a"`},
 		{[]Source{{Name: "a", Path: "/", Verifier: v}}, `source a: path "/"`},
+		{[]Source{{Name: "a", Path: "/a b", Verifier: v}}, `source a: path "/a b" has characters`},
+		{[]Source{{Name: "a", Path: "/a%20b", Verifier: v}}, `source a: path "/a%20b" has characters`},
+		{[]Source{{Name: "a", Path: "/a?b", Verifier: v}}, `source a: path "/a?b" has characters`},
 		{[]Source{{Name: "a", Path: "/readyz", Verifier: v}}, "source a: path /readyz is taken"},
 		{[]Source{{Name: "a", Path: "/a", Verifier: v, MaxBody: 33 << 20}}, "source a: max_body"},
 		{[]Source{{Name: "a", Path: "/a", Verifier: v, MaxBody: -1}}, "source a: max_body"},

@@ -47,11 +47,15 @@ const maxHeaderBytes = 32 << 10
 // of them were finished. ln is closed in any case. A handler that is still
 // running after Grace has lost its connection and ends by itself.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	server, err := s.build()
+	logger := s.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	server, err := s.build(logger)
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), closeAfter(ln, err))
 	}
-	limited := newLimitedListener(ln, orDefault(s.MaxConns, 1024))
+	limited := newLimitedListener(ln, orDefault(s.MaxConns, 1024), logger)
 	failed := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
@@ -82,11 +86,7 @@ func closeAfter(c interface{ Close() error }, err error) error {
 	return err
 }
 
-func (s *Server) build() (*http.Server, error) {
-	logger := s.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+func (s *Server) build(logger *slog.Logger) (*http.Server, error) {
 	server := &http.Server{
 		Handler:           s.Handler,
 		ReadHeaderTimeout: orDefault(s.HeaderTimeout, 5*time.Second),

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,9 +194,38 @@ func TestServeReturnsWhatTheListenerSays(t *testing.T) {
 	}
 }
 
+// failing is a listener that is out of file descriptors until it is closed.
+type failing struct {
+	net.Listener
+	left int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.left--; f.left < 0 {
+		return nil, net.ErrClosed
+	}
+	return nil, syscall.EMFILE
+}
+
+// What keeps connections out is told, but not each time.
+func TestAcceptFailuresAreTold(t *testing.T) {
+	logs := &syncBuffer{}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &Server{Handler: http.NotFoundHandler(), Logger: slog.New(slog.NewJSONHandler(logs, nil))}
+	if err := server.Serve(t.Context(), &failing{ln, 4}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	if n := strings.Count(logs.String(), "connections cannot be accepted"); n != 1 {
+		t.Errorf("got %d lines, want 1:\n%s", n, logs)
+	}
+}
+
 // Every limit is set: a zero in net/http is none.
 func TestServerHasLimits(t *testing.T) {
-	server, err := (&Server{Handler: http.NotFoundHandler()}).build()
+	server, err := (&Server{Handler: http.NotFoundHandler()}).build(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

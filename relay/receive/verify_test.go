@@ -254,6 +254,12 @@ func TestVerifySecretIndex(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
+	// Signed with both, as senders do during a rotation: the first of the list.
+	header := signed(t, secretB, "svix", "msg_1", now, goodBody)
+	header.Set("Svix-Signature", header.Get("Svix-Signature")+" "+signed(t, secretA, "svix", "msg_1", now, goodBody).Get("Svix-Signature"))
+	if got, err := v.Verify(header, []byte(goodBody), now); err != nil || got.SecretIndex != 0 {
+		t.Errorf("signed with both: got %+v, %v, want secret 0", got, err)
+	}
 	prints := v.Fingerprints()
 	if len(prints) != 2 || len(prints[0]) != 4 || prints[0] == prints[1] {
 		t.Errorf("got fingerprints %q", prints)
