@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,13 @@ func (b *testBatcher) SendBatch(ctx context.Context, ds []*Delivery) []Result {
 	b.batches = append(b.batches, ids(ds))
 	b.mu.Unlock()
 	return b.batch(ctx, ds)
+}
+
+// got returns the ids of each batch.
+func (b *testBatcher) got() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.batches)
 }
 
 func ids(ds []*Delivery) (s string) {
@@ -64,13 +72,13 @@ func TestBatcherGetsWhatIsReadyTogether(t *testing.T) {
 		w.queue.add("s", "bot e", "e")
 		w.queue.add("s", "bot f", "f")
 		w.pass(time.Minute)
-		if diff := cmp.Diff([]string{"abcd", "ef", "c"}, b.batches); diff != "" {
+		if diff := cmp.Diff([]string{"abcd", "ef", "c"}, b.got()); diff != "" {
 			t.Errorf("batches (-want +got):\n%s", diff)
 		}
 		if ok, dead := w.queue.count("s", Delivered), w.queue.count("s", Dead); ok != 5 || dead != 1 {
 			t.Errorf("%d delivered, %d dead; want 5, 1", ok, dead)
 		}
-		if got := w.queue.snapshot(w.queue.rows[0]).note; got != "ts a" {
+		if got := w.queue.all()[0].note; got != "ts a" {
 			t.Errorf("note %q", got)
 		}
 		w.end()
@@ -121,7 +129,7 @@ func TestBatcherRateIsOfBatches(t *testing.T) {
 		if diff := cmp.Diff(seconds(0, 1, 2, 3), at); diff != "" {
 			t.Errorf("batches at (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"a", "bcdefgh", "ijklmnop", "qrst"}, b.batches); diff != "" {
+		if diff := cmp.Diff([]string{"a", "bcdefgh", "ijklmnop", "qrst"}, b.got()); diff != "" {
 			t.Errorf("batches (-want +got):\n%s", diff)
 		}
 		w.end()
@@ -135,8 +143,8 @@ func TestBatchWithTooFewResults(t *testing.T) {
 		w.queue.add("s", "B", "b")
 		w.run(Destination{Name: "s", Sink: b})
 		w.pass(time.Minute)
-		if got := w.queue.count("s", Delivered); got != 2 || b.batches[0] != "ab" || b.batches[1] != "b" {
-			t.Errorf("delivered %d of 2 by batches %v", got, b.batches)
+		if got := w.queue.count("s", Delivered); got != 2 || fmt.Sprint(b.got()) != "[ab b]" {
+			t.Errorf("delivered %d of 2 by batches %v", got, b.got())
 		}
 		w.end()
 	})
@@ -157,7 +165,7 @@ func TestPanicInABatchIsFoundOneByOne(t *testing.T) {
 		}
 		w.run(Destination{Name: "s", Sink: b})
 		w.pass(time.Second)
-		if diff := cmp.Diff([]string{"abc", "a", "b", "c"}, b.batches); diff != "" {
+		if diff := cmp.Diff([]string{"abc", "a", "b", "c"}, b.got()); diff != "" {
 			t.Errorf("batches (-want +got):\n%s", diff)
 		}
 		if ok, dead := w.queue.count("s", Delivered), w.queue.count("s", Dead); ok != 2 || dead != 1 {

@@ -167,10 +167,10 @@ func (l *line) claimOnce(p permit) bool {
 	if err != nil && ctx.Err() == nil {
 		l.stop.fail(fmt.Errorf("claim deliveries of sink %s: %w", l.name, err))
 	}
+	if time.Since(began) >= longBlocked && l.stop.claims.Err() == nil {
+		l.recallPause()
+	}
 	if len(ds) > 0 {
-		if time.Since(began) >= longBlocked && ctx.Err() == nil {
-			l.recallPause()
-		}
 		l.admit(p, ds, time.Now())
 	}
 	return err == nil || ctx.Err() != nil

@@ -41,7 +41,8 @@ type line struct {
 	health  health
 	pace    pace
 	known   *Pause // what Memory has or is about to get
-	stale   bool   // Memory has not got known yet
+	decided int    // how often known was changed by this line
+	written int    // which of these Memory has
 
 	waiting   bool // the claimer stands at the gate
 	closing   bool // no more claims: the queue is released
@@ -302,9 +303,16 @@ func (l *line) conclude(s Settlement) {
 }
 
 // recallPause looks what Memory has: a pause of an earlier run or of another
-// relay is gone on with, one that another relay has ended is over. False: the
-// store is gone, or the line shall end.
+// relay is gone on with, one that another relay has ended is over. What this
+// line has decided and not written yet is newer. False: the store is gone, or
+// the line shall end.
 func (l *line) recallPause() bool {
+	l.mu.Lock()
+	decided, unwritten := l.decided, l.written != l.decided
+	l.mu.Unlock()
+	if unwritten {
+		return true
+	}
 	p, err := readPause(l.stop.claims, l.opts.Memory, l.name)
 	if errors.Is(err, errUnreadablePause) {
 		l.opts.Logger.Warn("a remembered pause is forgotten", "sink", l.name, "err", err)
@@ -317,7 +325,7 @@ func (l *line) recallPause() bool {
 		return false
 	}
 	l.mu.Lock()
-	taken := l.adopt(p, time.Now())
+	taken := l.decided == decided && l.adopt(p, time.Now())
 	l.mu.Unlock()
 	if taken {
 		l.opts.Logger.Warn("sink is still paused", pauseFields(l.name, *p)...)
@@ -325,12 +333,10 @@ func (l *line) recallPause() bool {
 	return true
 }
 
-// adopt takes what Memory has, unless this line has decided something that is
-// not written yet. The lock is held.
+// adopt makes what Memory has the line's own; true when that is a pause that
+// was not known. The lock is held.
 func (l *line) adopt(p *Pause, now time.Time) (taken bool) {
 	switch {
-	case l.stale:
-		return false
 	case p != nil && l.health.pause == nil:
 		l.known = p
 		l.health.takeOver(*p, now)

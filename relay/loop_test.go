@@ -30,7 +30,7 @@ func TestRunDeliversInOrderPerKey(t *testing.T) {
 			t.Errorf("%d in flight at once, want 10", sink.look().most)
 		}
 		last := map[string]int{}
-		for i, c := range sink.calls {
+		for i, c := range sink.all() {
 			var n int
 			fmt.Sscan(c.id, &n)
 			if n < last[c.bot] {
@@ -38,7 +38,7 @@ func TestRunDeliversInOrderPerKey(t *testing.T) {
 			}
 			last[c.bot] = n
 		}
-		if note := w.queue.snapshot(w.queue.rows[0]).note; note != "HTTP 202" {
+		if note := w.queue.all()[0].note; note != "HTTP 202" {
 			t.Errorf("note %q", note)
 		}
 		if took := w.end(); took != 0 {

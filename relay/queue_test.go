@@ -214,6 +214,16 @@ func (q *memQueue) snapshot(r *memRow) memRow {
 	return *r
 }
 
+// all is a copy of every row.
+func (q *memQueue) all() (rows []memRow) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range q.rows {
+		rows = append(rows, *r)
+	}
+	return rows
+}
+
 // count returns how many rows of the sink have the verdict as state.
 func (q *memQueue) count(sink string, state Verdict) (n int) {
 	q.mu.Lock()

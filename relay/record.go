@@ -108,7 +108,7 @@ func (l *line) notePause() bool {
 		now := p.Pause
 		l.known = &now
 	}
-	l.stale = true
+	l.decided++
 	return true
 }
 
@@ -117,17 +117,17 @@ func (l *line) notePause() bool {
 func (l *line) settle() {
 	var spare []Settlement
 	for {
-		batch, pause, stale, finished := l.collect(spare)
-		if stale && !l.writePause(pause) {
+		todo := l.collect(spare)
+		if todo.decided > 0 && !l.writePause(todo) {
 			return
 		}
-		if len(batch) > 0 && !l.writeOutcomes(batch) {
+		if len(todo.outcomes) > 0 && !l.writeOutcomes(todo.outcomes) {
 			return
 		}
-		spare = batch[:0]
-		clear(batch)
-		if len(batch) == 0 && !stale {
-			if finished {
+		spare = todo.outcomes[:0]
+		clear(todo.outcomes)
+		if len(todo.outcomes) == 0 && todo.decided == 0 {
+			if todo.last {
 				return
 			}
 			<-l.wakeSettler
@@ -135,22 +135,38 @@ func (l *line) settle() {
 	}
 }
 
+// writing is what the settler has to write.
+type writing struct {
+	outcomes []Settlement
+	pause    *Pause
+	decided  int  // which decision pause is; 0: there is none to write
+	last     bool // no more can come
+}
+
 // collect takes what is to be written; spare is room for it.
-func (l *line) collect(spare []Settlement) (batch []Settlement, pause *Pause, stale, finished bool) {
+func (l *line) collect(spare []Settlement) (w writing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(len(l.pending), settledTogether)
-	batch = append(spare, l.pending[:n]...)
+	w.outcomes = append(spare, l.pending[:n]...)
 	rest := copy(l.pending, l.pending[n:])
 	clear(l.pending[rest:])
 	l.pending = l.pending[:rest]
-	pause, stale = l.known, l.stale
-	l.stale = false
-	return batch, pause, stale, l.finished
+	if l.written != l.decided {
+		w.pause, w.decided = l.known, l.decided
+	}
+	w.last = l.finished
+	return w
 }
 
-func (l *line) writePause(p *Pause) bool {
-	return l.written(writePause(l.stop.settles, l.opts.Memory, l.name, p))
+func (l *line) writePause(w writing) bool {
+	if !l.checkWrite(writePause(l.stop.settles, l.opts.Memory, l.name, w.pause)) {
+		return false
+	}
+	l.mu.Lock()
+	l.written = w.decided
+	l.mu.Unlock()
+	return true
 }
 
 func (l *line) writeOutcomes(batch []Settlement) bool {
@@ -162,7 +178,7 @@ func (l *line) writeOutcomes(batch []Settlement) bool {
 	if err != nil {
 		err = fmt.Errorf("settle %d deliveries of sink %s: %w", len(batch), l.name, err)
 	}
-	if !l.written(err) {
+	if !l.checkWrite(err) {
 		return false
 	}
 	l.mu.Lock()
@@ -183,10 +199,10 @@ func (l *line) writeOutcomes(batch []Settlement) bool {
 	return true
 }
 
-// written reports what became of a write. Past the end of Run's patience an
+// checkWrite tells whether a write has succeeded. Past the end of Run's patience an
 // outcome is lost and the delivery is sent again some time; before it the store
 // is gone, which ends Run.
-func (l *line) written(err error) bool {
+func (l *line) checkWrite(err error) bool {
 	switch {
 	case err == nil:
 		return true

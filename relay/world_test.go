@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -172,6 +173,13 @@ func (s *testSink) Close() error {
 		s.facts.tooEarly = true
 	}
 	return nil
+}
+
+// all is a copy of every call.
+func (s *testSink) all() []testCall {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
 }
 
 // sent returns the calls for an id, or all for "", as "id@when".
