@@ -53,11 +53,12 @@ func faults(f *config.File) string {
 
 func TestPlanMakesDestinations(t *testing.T) {
 	file := load(`
+  alerts: {type: slack, webhook_url: "https://hooks.slack.com/services/T0/B0/x"}
   lake: {type: kafka, brokers: "k:9092", topic: ev}
   backend: {type: http, url: "https://a.example/x", order: none, rate: 60/m, timeout: 3s, retry: {give_up_after: 1h, max_backoff: 1m}}
   console: {type: log}
   sink: {type: discard, concurrency: 3}
-`, "- {name: all, to: [lake, backend, console, sink]}\n", false)
+`, "- {name: all, to: [alerts, lake, backend, console, sink]}\n", false)
 	plan := NewPlan(file)
 	if got := faults(file); got != "" {
 		t.Fatal(got)
@@ -68,6 +69,7 @@ func TestPlanMakesDestinations(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []relay.Destination{
+		{Name: "alerts", Concurrency: 16, Timeout: 15 * time.Second, GiveUpAfter: 6 * time.Hour, MaxBackoff: 15 * time.Minute},
 		{Name: "lake", Concurrency: 256, Timeout: 15 * time.Second, GiveUpAfter: 72 * time.Hour, MaxBackoff: 15 * time.Minute},
 		{Name: "backend", Concurrency: 16, Rate: relay.Rate{Events: 60, Per: time.Minute}, Timeout: 3 * time.Second, GiveUpAfter: time.Hour, MaxBackoff: time.Minute},
 		{Name: "console", Concurrency: 1, Timeout: 15 * time.Second, GiveUpAfter: 72 * time.Hour, MaxBackoff: 15 * time.Minute},
@@ -76,7 +78,7 @@ func TestPlanMakesDestinations(t *testing.T) {
 	if diff := cmp.Diff(want, made, cmpopts.IgnoreFields(relay.Destination{}, "Sink")); diff != "" {
 		t.Errorf("destinations (-want +got):\n%s", diff)
 	}
-	for _, d := range made[2:] {
+	for _, d := range made[3:] {
 		if _, err := d.Sink.Send(t.Context(), sinktest.Delivery(0)); err != nil {
 			t.Errorf("%s: %v", d.Name, err)
 		}
@@ -133,6 +135,18 @@ func TestFaults(t *testing.T) {
 				t.Errorf("faults:\n got %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+// TestEveryTypeRefusesForeignOptions: what a route says to a sink is never
+// passed over, whatever the type.
+func TestEveryTypeRefusesForeignOptions(t *testing.T) {
+	for _, known := range table() {
+		file := load("  bots: {type: "+known.name+"}\n", "- {name: r, to: [bots: {nope: a}]}\n", false)
+		NewPlan(file)
+		if got := faults(file); !strings.Contains(got, "nope is not an option of a") {
+			t.Errorf("%s: %s", known.name, got)
+		}
 	}
 }
 

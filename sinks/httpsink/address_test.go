@@ -54,9 +54,8 @@ func TestRefusedWhenDialling(t *testing.T) {
 	o := to("http://localhost:" + reached.URL[strings.LastIndex(reached.URL, ":")+1:])
 	o.DenyPrivate = true
 	_, err := open(t, o).Send(t.Context(), sinktest.Delivery(0))
-	f := relay.Classify(err)
-	if err == nil || f.Kind != relay.Broken || !strings.Contains(err.Error(), "deny_private") {
-		t.Errorf("got kind %d %v", f.Kind, err)
+	if err == nil || relay.Classify(err).Kind != relay.Broken || !strings.Contains(err.Error(), "deny_private") {
+		t.Errorf("got %v, want a broken sink", err)
 	}
 	o.DenyPrivate = false
 	if _, err := open(t, o).Send(t.Context(), sinktest.Delivery(0)); err != nil {

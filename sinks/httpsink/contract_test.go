@@ -1,6 +1,7 @@
 package httpsink
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +19,14 @@ func TestContract(t *testing.T) {
 		Kinds:   map[sinktest.Behaviour]relay.Kind{sinktest.Deny: relay.Doubtful},
 		New: func(t *testing.T, b sinktest.Behaviour) sinktest.Subject {
 			var d *destination
-			// An answer that repeats everything it knows, as debug pages do.
+			// Answers that repeat what they got, as debug pages do.
+			echoBody := func(status int) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					w.WriteHeader(status)
+					_, _ = w.Write(body[bytes.Index(body, []byte("CANARY"))-20:])
+				}
+			}
 			echo := func(status int) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					w.WriteHeader(status)
@@ -29,7 +37,7 @@ func TestContract(t *testing.T) {
 			answers := map[sinktest.Behaviour]http.HandlerFunc{
 				sinktest.Accept:     func(w http.ResponseWriter, r *http.Request) { d.accept(w, r) },
 				sinktest.Refuse:     echo(http.StatusUnprocessableEntity),
-				sinktest.Throttle:   echo(http.StatusTooManyRequests),
+				sinktest.Throttle:   echoBody(http.StatusTooManyRequests),
 				sinktest.Deny:       echo(http.StatusUnauthorized),
 				sinktest.Hang:       hang(t),
 				sinktest.CloseEarly: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
