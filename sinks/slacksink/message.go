@@ -1,6 +1,8 @@
 package slacksink
 
 import (
+	"strings"
+
 	"github.com/slack-go/slack"
 )
 
@@ -8,7 +10,14 @@ import (
 type message struct {
 	text     string // what a phone shows; no markup, escaped
 	blocks   []slack.Block
+	mentions []string // as they stand in the blocks
 	metadata slack.SlackMetadata
+}
+
+// plainly is the message without blocks and metadata, for when Slack does not
+// take them. Whom it mentions is told all the same.
+func (m message) plainly() message {
+	return message{text: strings.Join(append([]string{m.text}, m.mentions...), " ")}
 }
 
 // options is the message as slack-go wants it for chat.postMessage.

@@ -114,10 +114,13 @@ func tokenTrouble(token string) string {
 }
 
 var (
-	channelID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{6,}$`)
-	personID  = regexp.MustCompile(`^[UW][A-Z0-9]{6,}$`)
-	groupID   = regexp.MustCompile(`^S[A-Z0-9]{6,}$`)
+	channelID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{6,20}$`)
+	personID  = regexp.MustCompile(`^[UW][A-Z0-9]{6,20}$`)
+	groupID   = regexp.MustCompile(`^S[A-Z0-9]{6,20}$`)
 )
+
+// mentionsLimit keeps the first lines of a message within Slack's limit.
+const mentionsLimit = 20
 
 // checkMessage records what is wrong with a channel and mentions. An empty
 // channel is absent.
@@ -128,6 +131,9 @@ func checkMessage(b *config.Block, channel string, mention []string) {
 		b.Errorf("channel", "a template cannot stand here (write the id of one channel)")
 	case !channelID.MatchString(channel):
 		b.Errorf("channel", "%q is a name, Slack wants the id (channel details, bottom of the page: C0123456789)", channel)
+	}
+	if len(mention) > mentionsLimit {
+		b.Errorf("mention", "%d are mentioned; %d are the most (make a group of them in Slack: S…)", len(mention), mentionsLimit)
 	}
 	for i, who := range mention {
 		place := fmt.Sprintf("mention[%d]", i)

@@ -1,0 +1,81 @@
+package slacksink
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// askAgain is how long a channel that Slack has refused is not asked.
+const askAgain = 10 * time.Minute
+
+// channels knows the budget of each channel, and which of those that routes
+// name Slack refuses. It may be used concurrently.
+type channels struct {
+	pace    rate.Limit // of each channel
+	mu      sync.Mutex
+	budgets map[string]*budget
+	refused map[string]refusedChannel
+}
+
+type refusedChannel struct {
+	code  string
+	again time.Time // not asked before
+}
+
+func newChannels(pace rate.Limit) *channels {
+	return &channels{pace: pace, budgets: map[string]*budget{}, refused: map[string]refusedChannel{}}
+}
+
+func (c *channels) budget(channel string) *budget {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.budgets[channel]
+	if b == nil {
+		b = newBudget(c.pace)
+		c.budgets[channel] = b
+	}
+	return b
+}
+
+// refuses returns why a channel is not asked now; empty when it is.
+func (c *channels) refuses(channel string, now time.Time) (code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.refused[channel]; now.Before(r.again) {
+		return r.code
+	}
+	return ""
+}
+
+// refuse remembers that Slack refuses a channel; accept forgets it.
+func (c *channels) refuse(channel, code string, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused[channel] = refusedChannel{code, now.Add(askAgain)}
+}
+
+func (c *channels) accept(channel string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.refused, channel)
+}
+
+// meantFor leads an alert that could not go where it should.
+func meantFor(channel, code string) string {
+	return "meant for " + channel + ", " + wrongWith(code) + ":"
+}
+
+func wrongWith(code string) string {
+	switch {
+	case strings.HasSuffix(code, "is_archived"):
+		return "which is archived"
+	case code == "not_in_channel":
+		return "which botrelay is not in"
+	case strings.HasPrefix(code, restricted):
+		return "where botrelay may not post"
+	}
+	return "which Slack cannot find"
+}
