@@ -2,9 +2,9 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,13 +130,18 @@ func header(e *relay.Event) *relay.Event {
 	return &h
 }
 
-// page cuts a sorted list.
-func page[T any](q relay.Query, all []T, received func(T) time.Time) relay.Page[T] {
-	from, _ := strconv.Atoi(q.From)
-	all = all[min(from, len(all)):]
+// page cuts a sorted list. Its Next is where the page ended, so that what is
+// added meanwhile moves nothing.
+func page[T any](q relay.Query, all []T, place func(T) string, received func(T) time.Time) relay.Page[T] {
+	from := 0
+	if q.From != "" {
+		from = 1 + slices.IndexFunc(all, func(t T) bool { return place(t) == q.From })
+	}
+	all = all[from:]
 	p := relay.Page[T]{Items: all}
 	if q.Limit > 0 && len(all) > q.Limit {
-		p.Items, p.Next = all[:q.Limit], strconv.Itoa(from+q.Limit)
+		p.Items = all[:q.Limit]
+		p.Next = place(all[q.Limit-1])
 	}
 	if n := len(p.Items); n > 0 {
 		p.Reached = received(p.Items[n-1])
@@ -162,7 +167,7 @@ func (r *Reference) Events(ctx context.Context, q relay.Query) (relay.Page[*rela
 			all = append(all, e)
 		}
 	}
-	return page(q, all, func(e *relay.Event) time.Time { return e.Received }), nil
+	return page(q, all, func(e *relay.Event) string { return fmt.Sprint(e.Seq) }, func(e *relay.Event) time.Time { return e.Received }), nil
 }
 
 // Deliveries is relay.Reader's.
@@ -179,7 +184,7 @@ func (r *Reference) Deliveries(ctx context.Context, q relay.Query) (relay.Page[r
 			all = append(all, r.disk.status(row))
 		}
 	}
-	return page(q, all, func(s relay.Status) time.Time { return r.disk.find(s.Source, s.ID).event.Received }), nil
+	return page(q, all, func(s relay.Status) string { return fmt.Sprint(s.Ref) }, func(s relay.Status) time.Time { return r.disk.find(s.Source, s.ID).event.Received }), nil
 }
 
 // Bot is relay.Reader's.
