@@ -8,7 +8,7 @@ import (
 
 // How much one line has in its hands.
 const (
-	soloClaim     = 16  // to choose the one from that asks a paused or throttled sink
+	soloClaim     = 8   // to choose the one from that asks a paused or throttled sink
 	batchClaim    = 500 // for one SendBatch
 	leastAhead    = 16  // claimed beyond what is being sent, so that claims come in groups
 	mostAhead     = 256
