@@ -30,6 +30,8 @@ type demo struct {
 	once bool
 	// slackURL, if set, is a real incoming webhook that gets the alerts.
 	slackURL string
+	// pace divides the time between the scenes; 0 is 1.
+	pace int
 	// wrap and reroute break the relay in tests, which shows that the stand-ins see it.
 	wrap    func(name string, sink relay.Sink) relay.Sink
 	reroute func(configuration string) string
@@ -225,7 +227,7 @@ func (d *demo) play(ctx context.Context, post *sender) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Until(began.Add(scene.at))):
+		case <-time.After(time.Until(began.Add(scene.at / time.Duration(max(d.pace, 1))))):
 		}
 		fmt.Fprintf(d.out, "%6.1f s  %s\n", scene.at.Seconds(), scene.say)
 		var statuses []int
@@ -267,12 +269,12 @@ func (d *demo) tellAlert(ctx context.Context, id string) {
 		fmt.Fprintln(d.out, "          └ Slack    nothing came")
 		return
 	}
-	took := message.At.Sub(d.script.sentAt(id)).Round(time.Millisecond)
+	took := message.At.Sub(d.script.sentAt(id))
 	lead := "└ Slack    "
 	lines := wrap(message.Text, 46)
 	for i, line := range lines {
 		if i == len(lines)-1 {
-			line = fmt.Sprintf("%-46s %v after receipt", line, took)
+			line = fmt.Sprintf("%-46s %d ms after receipt", line, took.Milliseconds())
 		}
 		fmt.Fprintf(d.out, "          %s%s\n", lead, line)
 		lead = "           "

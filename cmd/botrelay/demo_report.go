@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // demoRow is what one stand-in got, and what it should have got.
@@ -24,7 +23,7 @@ func (d *demo) rows() []demoRow {
 	}
 	backend := demoRow{name: "backend", wanted: events, checked: "signature, order per bot, each id once"}
 	backend.received, backend.faults = d.backend.received()
-	log := demoRow{name: "log", wanted: events}
+	log := demoRow{name: "log", wanted: events, checked: "one JSON line per event"}
 	log.received, log.faults = d.log.received()
 	return []demoRow{slack, backend, log}
 }
@@ -48,8 +47,8 @@ func (d *demo) report() error {
 	}
 	requests, duplicates, answerFaults := d.script.tally()
 	faults = append(faults, answerFaults...)
-	fmt.Fprintf(d.out, "\n%d requests, %d events, %s. Slowest 2xx %v, each after its fsync.\n",
-		requests, len(d.script.letters), counted(duplicates, "duplicate"), d.script.slowest.Round(time.Millisecond))
+	fmt.Fprintf(d.out, "\n%d requests, %d events, %s. Slowest 2xx %d ms, each after its fsync.\n",
+		requests, len(d.script.letters), counted(duplicates, "duplicate"), d.script.slowest.Milliseconds())
 	if len(faults) > 0 {
 		for _, fault := range faults {
 			fmt.Fprintf(d.out, "  wrong: %s\n", fault)

@@ -60,6 +60,11 @@ func setUpScript(env *testscript.Env) error {
 	listener.Close()
 	env.Setenv("LISTEN", listener.Addr().String())
 	env.Setenv("RECALL_WEBHOOK_SECRET", scriptSecret)
+	example, err := filepath.Abs("../../config.example.yaml")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLE", example)
 	ds := &destinations{http: map[string]*fakeSink{}}
 	env.Values[destinationsKey{}] = ds
 	env.Defer(func() {
