@@ -93,31 +93,43 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers: none may hold a Send up, or take memory.
-func TestHostileAnswers(t *testing.T) {
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	_, _ = io.CopyN(z, zeros{}, 8<<20)
-	_ = z.Close()
-	drip := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(status)
-			for r.Context().Err() == nil {
-				_, _ = io.WriteString(w, "x")
-				_ = http.NewResponseController(w).Flush()
-				select {
-				case <-r.Context().Done():
-				case <-time.After(20 * time.Millisecond):
-				}
+// bomb is a small gzip of many zeros.
+func bomb(t *testing.T) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := io.CopyN(z, zeros{}, 8<<20); err != nil {
+		t.Error(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Error(err)
+	}
+	return out.Bytes()
+}
+
+// drip answers a byte now and then, and never ends.
+func drip(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, "x")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}
-	endless := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(status)
-			_, _ = io.Copy(w, zeros{})
-		}
+}
+
+func endless(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.Copy(w, zeros{})
 	}
+}
+
+// TestHostileAnswers: none may hold a Send up, or take memory.
+func TestHostileAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer http.HandlerFunc
 		kind   relay.Kind
@@ -130,7 +142,7 @@ func TestHostileAnswers(t *testing.T) {
 		"gzip bomb": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.WriteHeader(400)
-			_, _ = w.Write(bomb.Bytes())
+			_, _ = w.Write(bomb(t))
 		}, relay.Refused, false},
 		"huge header": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Huge", strings.Repeat("a", 8<<20))

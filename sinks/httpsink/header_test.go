@@ -1,6 +1,7 @@
 package httpsink
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"testing"
@@ -26,22 +27,21 @@ var (
 	}
 )
 
+// with returns full with some names changed; an empty value removes one.
+func with(changes ...string) map[string]string {
+	want := maps.Clone(full)
+	for i := 0; i < len(changes); i += 2 {
+		want[changes[i]] = changes[i+1]
+		if changes[i+1] == "" {
+			delete(want, changes[i])
+		}
+	}
+	return want
+}
+
 // TestHeaders compares all that a server sees, so that nothing is sent that
 // nobody asked for.
 func TestHeaders(t *testing.T) {
-	with := func(changes ...string) map[string]string {
-		want := map[string]string{}
-		for name, value := range full {
-			want[name] = value
-		}
-		for i := 0; i < len(changes); i += 2 {
-			want[changes[i]] = changes[i+1]
-			if changes[i+1] == "" {
-				delete(want, changes[i])
-			}
-		}
-		return want
-	}
 	for name, tt := range map[string]struct {
 		options func(*Options)
 		change  func(*relay.Delivery)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -128,6 +129,7 @@ func TestLine(t *testing.T) {
 func FuzzLine(f *testing.F) {
 	f.Add("bot.fatal", `{"a":"b"}`, []byte(`{"event":"bot.fatal"}`))
 	f.Add("a\nb\x1b[2J\u202e\u2028\U000e0041\x7f\u0085", "{\"x\u2066\":\"\u2029\U000e0041\"}", []byte("\xff\x00"))
+	f.Add("\xf3\xa0\x81", "0", []byte("0"))
 	f.Fuzz(func(t *testing.T, name, metadata string, raw []byte) {
 		if !json.Valid([]byte(metadata)) {
 			metadata = "{}"
@@ -144,7 +146,7 @@ func FuzzLine(f *testing.F) {
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if want := strings.ToValidUTF8(name, "\ufffd"); len(want) == len(name) && got.Event != name {
+		if utf8.ValidString(name) && got.Event != name {
 			t.Errorf("event: got %q, want %q", got.Event, name)
 		}
 		if got.Body != nil && *got.Body != string(raw) {

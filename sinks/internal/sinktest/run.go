@@ -107,7 +107,7 @@ func testEnded(t *testing.T, h Harness) {
 	s := h.fresh(t, Accept)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err, _ := h.send(t, s, ctx, Delivery(0))
+	_, _, err := h.send(ctx, t, s, Delivery(0))
 	if err == nil && s.Acknowledged != nil && s.Acknowledged() < 1 {
 		t.Error("Send returned nil, the destination acknowledged nothing")
 	}
@@ -123,7 +123,7 @@ func testFailure(t *testing.T, h Harness, b Behaviour) {
 	}
 	d := Delivery(0)
 	before := clone(d)
-	note, err, took := h.send(t, s, ctx, d)
+	note, took, err := h.send(ctx, t, s, d)
 	if err == nil {
 		t.Fatalf("Send returned nil after %v (note %q)", took, note)
 	}
@@ -144,7 +144,7 @@ func testCancel(t *testing.T, h Harness) {
 	timer := time.AfterFunc(hangs, cancel)
 	defer timer.Stop()
 	defer cancel()
-	if note, err, _ := h.send(t, s, ctx, Delivery(0)); err == nil {
+	if note, _, err := h.send(ctx, t, s, Delivery(0)); err == nil {
 		t.Errorf("Send returned nil (note %q), the destination never answered", note)
 	}
 }
@@ -159,7 +159,7 @@ func (h Harness) fresh(t *testing.T, b Behaviour) Subject {
 
 // send fails the test when Send outlives its context, or anything that should
 // be quick, by more than soon, and checks what its texts show.
-func (h Harness) send(t *testing.T, s Subject, ctx context.Context, d *relay.Delivery) (string, error, time.Duration) {
+func (h Harness) send(ctx context.Context, t *testing.T, s Subject, d *relay.Delivery) (string, time.Duration, error) {
 	t.Helper()
 	type result struct {
 		note string
@@ -177,10 +177,10 @@ func (h Harness) send(t *testing.T, s Subject, ctx context.Context, d *relay.Del
 		if r.err != nil {
 			h.checkError(t, r.err)
 		}
-		return r.note, r.err, time.Since(began)
+		return r.note, time.Since(began), r.err
 	case <-time.After(hangs + soon):
 		t.Fatalf("Send has not returned %v after its context ended", soon)
-		return "", nil, 0
+		return "", 0, nil
 	}
 }
 
