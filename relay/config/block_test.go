@@ -212,3 +212,18 @@ func TestPlaceholders(t *testing.T) {
 		}
 	}
 }
+
+// TestSkippedTarget: a sink whose name is behind a reference is not known while
+// secrets are skipped; it is in no table, and none is called unused.
+func TestSkippedTarget(t *testing.T) {
+	f := load(`sources: {recall: {secrets: "${env:S}"}}
+sinks: {one: {type: log}, two: {type: log}}
+routes: [{name: r, to: ["${env:WHICH}", one]}]
+`, world{skip: true})
+	if got := printed(f.Problems()); got != "" {
+		t.Error(got)
+	}
+	if diff := cmp.Diff([]string{"one"}, f.Routes.Sinks()); diff != "" {
+		t.Errorf("sinks, -want +got:\n%s", diff)
+	}
+}

@@ -65,7 +65,7 @@ func decodeSinks(f *File) {
 
 // TestFaults loads each file of testdata/faults and compares all that is said
 // about it. Lines in front of the file make its surroundings: env NAME=VALUE,
-// file PATH=CONTENT, mount PATH, skip.
+// file PATH=CONTENT, deny PATH, mount PATH, skip.
 func TestFaults(t *testing.T) {
 	names, err := filepath.Glob("testdata/faults/*.txt")
 	if err != nil || len(names) == 0 {
@@ -107,6 +107,8 @@ func surroundings(comment string) world {
 			w.env[name] = value
 		case "file":
 			w.files[name] = value
+		case "deny":
+			w.denied = name
 		case "mount":
 			w.mounts[rest] = true
 		case "skip":

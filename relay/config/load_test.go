@@ -14,6 +14,7 @@ const goodSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 type world struct {
 	env    map[string]string
 	files  map[string]string
+	denied string // a path that may not be read
 	mounts map[string]bool
 	skip   bool
 }
@@ -27,6 +28,9 @@ func (w world) options(text string) Options {
 			}
 			if data, ok := w.files[name]; ok {
 				return []byte(data), nil
+			}
+			if name == w.denied {
+				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 			}
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		},
@@ -109,5 +113,36 @@ config.yaml:18:16: routes[0].to[1]: unknown sink "lakee" (did you mean "lake"?)
 	}
 	if got.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got.String(), want)
+	}
+}
+
+// TestLineEnds: places do not depend on how lines end, nor on a byte order mark.
+func TestLineEnds(t *testing.T) {
+	want := printed(load(checkExample, world{}).Problems())
+	for _, end := range []string{"\r\n", "\r"} {
+		if got := printed(load("\ufeff"+strings.ReplaceAll(checkExample, "\n", end), world{}).Problems()); got != want || got == "" {
+			t.Errorf("lines that end with %q:\n%s\nwant:\n%s", end, got, want)
+		}
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	cases := map[string]struct {
+		problem Problem
+		want    string
+	}{
+		"tab":       {Problem{Line: 7, Col: 3, width: 2, gutter: 3, source: "\té: ab"}, "  7 | \té: ab\n    | \t ^^\n"},
+		"end":       {Problem{Line: 7, Col: 4, width: 9, gutter: 1, source: "abc"}, "7 | abc\n  |    ^\n"},
+		"beyond":    {Problem{Line: 7, Col: 9, width: 1, gutter: 1, source: "abc"}, "7 | abc\n  |    ^\n"},
+		"no width":  {Problem{Line: 7, Col: 1, gutter: 1, source: "abc"}, "7 | abc\n  | ^\n"},
+		"control":   {Problem{Line: 7, Col: 1, width: 3, gutter: 1, source: "a\x1b[31m"}, "7 | a?[31m\n  | ^^^\n"},
+		"long line": {Problem{Line: 7, Col: 201, width: 1, gutter: 1, source: long}, "7 | " + long[:160] + "\n  | " + strings.Repeat(" ", 80) + "^\n"},
+		"no line":   {Problem{Line: 7, Col: 1, width: 1, gutter: 1}, ""},
+	}
+	for name, c := range cases {
+		if got := c.problem.Excerpt(); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
+		}
 	}
 }

@@ -36,7 +36,7 @@ type quoteScan struct {
 	number  int // of the line
 	open    []opening
 	anchors map[string]bool
-	block   int // the indent of the line that opened a text with | or >, plus 1; 0 outside
+	block   int // the least indent of a text that | or > has opened; 0 outside
 }
 
 func (q *quoteScan) push(line string, i int) {
@@ -65,6 +65,23 @@ func (q *quoteScan) inText(line string) bool {
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
+// outerIndent is the indent that a text opened in this line must exceed: that of
+// its key, which may stand behind the dashes of a list, or of its own dash.
+func outerIndent(line string) int {
+	outer := 0
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == '-' && strings.HasPrefix(line[i+1:], " "):
+			outer = i
+		case line[i] == '|' || line[i] == '>':
+			return outer
+		case line[i] != ' ':
+			return i
+		}
+	}
+	return outer
+}
+
 // line returns the byte at which something stands that needs quotes.
 func (q *quoteScan) line(line string) (col, width int, message string) {
 	start := true // a value may begin here
@@ -78,7 +95,7 @@ func (q *quoteScan) line(line string) (col, width int, message string) {
 		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
 			return 0, 0, ""
 		case start && (c == '|' || c == '>') && !inside:
-			q.block = indent(line) + 1
+			q.block = outerIndent(line) + 1
 			return 0, 0, ""
 		case start && c == '&':
 			name := word(rest[1:])
