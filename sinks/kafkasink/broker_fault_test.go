@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,57 +147,64 @@ func TestKillUnderLoad(t *testing.T) {
 	b := broker.Get(t)
 	const partitions = 3
 	topic := b.NewTopic(t, partitions)
-	s := open(t, optionsFor(b, topic))
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	type result struct {
-		acknowledged []string
-		failed       int
-	}
-	results := make(chan result)
-	const writers = 64
-	for w := range writers {
-		go func() {
-			var r result
-			for n := 0; ctx.Err() == nil; n++ {
-				d := event(fmt.Sprint("bot-", w), n)
-				if _, err := s.Send(ctx, d); err == nil {
-					r.acknowledged = append(r.acknowledged, d.Event.ID)
-				} else {
-					r.failed++
-				}
-			}
-			results <- r
-		}()
-	}
+	stop := load(t, open(t, optionsFor(b, topic)))
 	until(t, "records to be there", func() bool { return len(b.Records(t, topic, partitions)) > 500 })
 	b.Kill()
 	restart(t)
 	before := len(b.Records(t, topic, partitions))
 	until(t, "writing to go on", func() bool { return len(b.Records(t, topic, partitions)) > before+500 })
-	stop()
+	acknowledged, failed := stop()
+
 	stored := map[string]bool{}
-	acknowledged, failed := 0, 0
-	var all []result
-	for range writers {
-		all = append(all, <-results)
-	}
 	for _, r := range b.Records(t, topic, partitions) {
 		stored[string(r.Headers[0].Value)] = true
 	}
-	for _, r := range all {
-		acknowledged += len(r.acknowledged)
-		failed += r.failed
-		for _, id := range r.acknowledged {
-			if !stored[id] {
-				t.Errorf("%s was acknowledged and is not stored", id)
-			}
+	for _, id := range acknowledged {
+		if !stored[id] {
+			t.Errorf("%s was acknowledged and is not stored", id)
 		}
 	}
 	if failed == 0 {
 		t.Error("no Send failed: the broker was not killed under load")
 	}
-	t.Logf("%d acknowledged, %d failed, %d stored", acknowledged, failed, len(stored))
+	t.Logf("%d acknowledged, %d failed, %d stored", len(acknowledged), failed, len(stored))
+}
+
+// load writes from 64 goroutines until stop is called, which returns the ids
+// that were acknowledged and how many attempts failed.
+func load(t *testing.T, s *Sink) (stop func() (acknowledged []string, failed int)) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var acknowledged []string
+	failed := 0
+	for w := range 64 {
+		group.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				d := event(fmt.Sprint("bot-", w), n)
+				_, err := s.Send(ctx, d)
+				mu.Lock()
+				if err == nil {
+					acknowledged = append(acknowledged, d.Event.ID)
+				} else {
+					failed++
+				}
+				mu.Unlock()
+				if err != nil { // as the delivery loop does, only sooner
+					select {
+					case <-time.After(10 * time.Millisecond):
+					case <-ctx.Done():
+					}
+				}
+			}
+		})
+	}
+	return func() ([]string, int) {
+		cancel()
+		group.Wait()
+		return acknowledged, failed
+	}
 }
 
 // TestFrozen: a broker that falls silent costs a Send its time and no more, and
@@ -205,7 +213,7 @@ func TestFrozen(t *testing.T) {
 	b := broker.Get(t)
 	topic := b.NewTopic(t, 1)
 	s := open(t, optionsFor(b, topic))
-	first := mustSend(t, s, event("a", 0))
+	mustSend(t, s, event("a", 0))
 	b.Pause(t)
 	for n := range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -224,7 +232,6 @@ func TestFrozen(t *testing.T) {
 		_, err := s.Send(ctx, event("a", 9))
 		return err == nil
 	})
-	t.Logf("first at %s", first)
 }
 
 // TestFrozenAtStart: the first words of a broker have a deadline, too.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,8 +21,9 @@ const (
 // dialer opens the connections to brokers and knows those that are open, since
 // kafka-go closes idle ones only.
 type dialer struct {
-	net net.Dialer
-	tls *tls.Config // nil: none
+	net     net.Dialer
+	tls     *tls.Config // nil: none
+	brokers []string    // those of the configuration
 
 	ctx    context.Context // ends what is being dialled
 	cancel context.CancelFunc
@@ -32,12 +34,13 @@ type dialer struct {
 	gone   chan struct{} // closed when closed and nothing is open
 }
 
-func newDialer(config *tls.Config) *dialer {
+func newDialer(config *tls.Config, brokers ...string) *dialer {
 	d := &dialer{
-		net:  net.Dialer{Timeout: dialTimeout},
-		tls:  config,
-		open: make(map[*conn]struct{}),
-		gone: make(chan struct{}),
+		net:     net.Dialer{Timeout: dialTimeout},
+		tls:     config,
+		brokers: brokers,
+		open:    make(map[*conn]struct{}),
+		gone:    make(chan struct{}),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
@@ -47,25 +50,28 @@ func newDialer(config *tls.Config) *dialer {
 // kafka-go goes on to the next broker when that fails. Its errors are of type
 // *dialError.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	failed := func(at stage, err error) (net.Conn, error) {
+		return nil, &dialError{address: address, stage: at, advertised: !slices.Contains(d.brokers, address), err: err}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
 	raw, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, &dialError{address: address, stage: connecting, err: err}
+		return failed(connecting, err)
 	}
 	c := &conn{Conn: raw, raw: raw, dialer: d}
 	if d.tls != nil {
 		secure := tls.Client(raw, d.configFor(address))
 		if err := secure.HandshakeContext(ctx); err != nil {
 			raw.Close()
-			return nil, &dialError{address: address, stage: securing, err: err}
+			return failed(securing, err)
 		}
 		c.Conn = secure
 	}
 	if !d.add(c) {
 		raw.Close()
-		return nil, &dialError{address: address, stage: connecting, err: net.ErrClosed}
+		return failed(connecting, net.ErrClosed)
 	}
 	return c, nil
 }

@@ -60,6 +60,17 @@ func TestDialAfterCloseIsRefused(t *testing.T) {
 	}
 }
 
+func TestDialErrorKnowsWhereTheAddressIsFrom(t *testing.T) {
+	d := newDialer(nil, "127.0.0.1:1")
+	for address, want := range map[string]bool{"127.0.0.1:1": false, "127.0.0.1:2": true} {
+		_, err := d.dial(t.Context(), "tcp", address)
+		dial, ok := errors.AsType[*dialError](err)
+		if !ok || dial.advertised != want {
+			t.Errorf("%s: got %#v, want advertised %v", address, err, want)
+		}
+	}
+}
+
 // TestCloseEndsDialling: a broker that does not answer holds nobody up.
 func TestCloseEndsDialling(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -26,9 +26,10 @@ const (
 
 // dialError says which broker could not be reached, and why.
 type dialError struct {
-	address string
-	stage   stage
-	err     error
+	address    string
+	stage      stage
+	advertised bool // the address comes from the brokers, not from the configuration
+	err        error
 }
 
 // Error names the broker and the cause, without the dialling that led to it.
@@ -126,7 +127,10 @@ func knownFault(to target, err error) error {
 	}
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		hint := ""
-		if dial.stage == securing {
+		switch {
+		case dial.advertised:
+			hint = " (this address comes from the brokers: their advertised.listeners must be reachable from here)"
+		case dial.stage == securing:
 			hint = " (is this a TLS port?)"
 		}
 		return fault(relay.Unreachable, err, dial.Error()+hint)

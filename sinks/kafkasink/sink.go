@@ -78,7 +78,7 @@ func New(name string, o Options) (*Sink, error) {
 		own:       target{topic: o.Topic, key: o.Key, own: true},
 		routes:    make(map[string]target, len(o.Routes)),
 		maxRecord: int(o.MaxRecord),
-		dialer:    newDialer(o.Secure),
+		dialer:    newDialer(o.Secure, o.Brokers...),
 		lanes:     make(map[place]*lane),
 	}
 	for name, r := range o.Routes {
