@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -131,15 +132,9 @@ func misshapen(t *testing.T) (all []hostile) {
 		for otherName, otherLines := range other {
 			add("mixed "+name+" "+otherName, 400, with(good, otherName, otherLines[0]))
 			add("parts "+name+" "+otherName, 400, with(without(good, name), otherName, otherLines[0]))
-			changed := other.Clone()
-			changed[otherName] = []string{otherLines[0] + "1"}
-			for n, l := range changed {
-				changed[n] = l
-			}
 			both := good.Clone()
-			for n, l := range changed {
-				both[n] = l
-			}
+			maps.Copy(both, other)
+			both[otherName] = []string{otherLines[0] + "1"}
 			add("unequal "+otherName, 400, both)
 		}
 	}
