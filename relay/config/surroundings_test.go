@@ -94,7 +94,9 @@ func TestNotUTF8(t *testing.T) {
 	}
 }
 
-// TestHostileFilesAreQuick: none of these may take long or much memory.
+// TestHostileFilesAreQuick: none of these may take long or much memory. Each
+// takes a tenth of a second; what grows with the square of the size takes
+// minutes, so that the limit can spare a busy machine under the race detector.
 func TestHostileFilesAreQuick(t *testing.T) {
 	var chain strings.Builder
 	chain.WriteString("x0: &x0 {a: b}\n")
@@ -118,7 +120,7 @@ func TestHostileFilesAreQuick(t *testing.T) {
 		f := load(text, world{})
 		decodeSinks(f)
 		problems := f.Problems()
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s took %v", name, took)
 		}
 		if len(problems) == 0 {
