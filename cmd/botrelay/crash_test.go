@@ -121,7 +121,7 @@ func needStrace(t *testing.T) string {
 		}
 	}
 	if err != nil {
-		if os.Getenv("BOTRELAY_TEST_STRACE") == "require" {
+		if os.Getenv("BOTRELAY_TEST_SYSTEM") == "require" {
 			t.Fatalf("strace is needed: %v", err)
 		}
 		t.Skipf("strace cannot be used: %v", err)

@@ -95,7 +95,7 @@ before it answers, and sends them on by the rules of one YAML file.`,
 		"configuration `file` (default $BOTRELAY_CONFIG, ./config.yaml, /etc/botrelay/config.yaml)")
 	root.AddCommand(
 		serveCommand(env), checkCommand(env), simulateCommand(env),
-		demoCommand(env), healthCommand(env), versionCommand(env),
+		demoCommand(env), backupCommand(env), healthCommand(env), versionCommand(env),
 	)
 	return root
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,12 +35,25 @@ belongs to sinks of type log.`,
 			if err := mustBeGood(file, env.stderr); err != nil {
 				return err
 			}
-			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: newLogger(file.Log, env.stderr)}
+			logger := newLogger(file.Log, env.stderr)
+			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: logger}
 			if err := a.run(cmd.Context()); err != nil {
+				logCause(logger, err)
 				return failed("%v", err)
 			}
 			return nil
 		},
+	}
+}
+
+// logCause logs what lies behind a failure whose own line names the remedy
+// alone, so that the line stays the last.
+func logCause(logger *slog.Logger, err error) {
+	if damaged, ok := errors.AsType[*sqlitestore.DamagedError](err); ok {
+		logger.Error("the store is damaged", "cause", damaged.Err.Error())
+	}
+	if denied, ok := errors.AsType[*sqlitestore.NotWritableError](err); ok {
+		logger.Error("the store cannot be written", "cause", denied.Err.Error())
 	}
 }
 

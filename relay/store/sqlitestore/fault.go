@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -17,11 +18,27 @@ type DamagedError struct {
 
 // Error names the remedy.
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s is damaged; run: botrelay backup --salvage FOLDER, then put FOLDER where store points (%v)", e.Dir, e.Err)
+	return fmt.Sprintf("%s is damaged; run: botrelay backup --salvage FOLDER, then put FOLDER where store points", e.Dir)
 }
 
 // Unwrap is what SQLite said.
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// NotWritableError says that this process may not write to the store's folder.
+// Its message is the line that an operator sees.
+type NotWritableError struct {
+	Dir string
+	Err error
+}
+
+// Error names the remedy.
+func (e *NotWritableError) Error() string {
+	uid := os.Getuid()
+	return fmt.Sprintf("%s is not writable by uid %d (chown %d it, or use a named volume)", e.Dir, uid, uid)
+}
+
+// Unwrap is what the system said.
+func (e *NotWritableError) Unwrap() error { return e.Err }
 
 // nature is what an error of SQLite means for the store.
 type nature int

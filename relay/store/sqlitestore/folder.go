@@ -82,8 +82,7 @@ func (e *InUseError) Error() string { return e.Dir + " is in use by another rela
 // may not write to.
 func explainAccess(dir string, err error) error {
 	if notWritable(err) {
-		uid := os.Getuid()
-		return fmt.Errorf("%s is not writable by uid %d (chown %d it, or use a named volume): %w", dir, uid, uid, err)
+		return &NotWritableError{Dir: dir, Err: err}
 	}
 	return fmt.Errorf("open store %s: %w", dir, err)
 }

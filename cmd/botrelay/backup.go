@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"botrelay/relay/config"
+	"botrelay/relay/store/sqlitestore"
+)
+
+func backupCommand(env environment) *cobra.Command {
+	var salvage bool
+	cmd := &cobra.Command{
+		Use:   "backup FOLDER",
+		Short: "Copy the embedded store into a new folder",
+		Long: `Copies the store of the configuration file into FOLDER, which must not exist. No
+relay may be running with it.
+
+With --salvage the store is read event by event: what is damaged is left out and
+counted, and the damaged store stays as it is.`,
+		Example: "  botrelay backup /backup/botrelay-2026-03-04\n  botrelay backup --salvage /var/lib/botrelay/mended",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError("backup takes one folder, which must not exist")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := loadConfig(cmd, env, config.Options{})
+			if err != nil {
+				return err
+			}
+			if salvage {
+				return salvageStore(cmd.Context(), env, file, args[0])
+			}
+			return backupStore(cmd.Context(), env, file, args[0])
+		},
+	}
+	cmd.Flags().BoolVar(&salvage, "salvage", false, "read a damaged store event by event and leave out what cannot be read")
+	return cmd
+}
+
+func backupStore(ctx context.Context, env environment, file *config.File, folder string) error {
+	store, err := openStore(ctx, file, newLogger(file.Log, env.stderr))
+	if err != nil {
+		if _, ok := errors.AsType[*sqlitestore.InUseError](err); ok {
+			return failed("%v", err).withHint("stop it first")
+		}
+		return failed("%v", err)
+	}
+	copied, err := store.Backup(ctx, folder)
+	if err = errors.Join(err, store.Close()); err != nil {
+		return failed("%v", err)
+	}
+	fmt.Fprintf(env.stdout, "%s, are in %s.\nRestore: stop the relay, put that folder where store points, start it.\n",
+		describeCopy(copied), folder)
+	return nil
+}
+
+func salvageStore(ctx context.Context, env environment, file *config.File, folder string) error {
+	found, err := sqlitestore.Salvage(ctx, file.Store, folder, sqlitestore.Options{
+		Dir: file.Store, Version: version, Logger: newLogger(file.Log, env.stderr),
+	})
+	if err != nil {
+		return failed("%v", err)
+	}
+	fmt.Fprintf(env.stdout, "%s, are in %s.\n", describeCopy(found.Copy), folder)
+	if found.Damaged > 0 {
+		fmt.Fprintf(env.stdout, "%s could not be read", countedComma(found.Damaged, "event"))
+		if !found.From.IsZero() {
+			fmt.Fprintf(env.stdout, ", received between %s and %s", found.From.UTC().Format(time.RFC3339), found.To.UTC().Format(time.RFC3339))
+		}
+		fmt.Fprintln(env.stdout, ".")
+	}
+	if found.Unrouted > 0 {
+		fmt.Fprintf(env.stdout, "%s without deliveries: those could not be read.\n", countedComma(found.Unrouted, "event"))
+	}
+	for _, note := range found.Notes {
+		fmt.Fprintln(env.stdout, note)
+	}
+	fmt.Fprintf(env.stdout, "Put %s where store points, start the relay.\n", folder)
+	return nil
+}
+
+func describeCopy(c sqlitestore.Copy) string {
+	return fmt.Sprintf("%s, %s, as of %s", countedComma(c.Events, "event"), sizeText(c.Bytes), c.AsOf.UTC().Format("15:04:05"))
+}
+
+// countedComma is counted for numbers that may be large and for none.
+func countedComma(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return withCommas(n) + " " + noun + "s"
+}
+
+// withCommas writes 78428 as 78,428.
+func withCommas(n int) string {
+	digits := strconv.Itoa(n)
+	var parts []string
+	for len(digits) > 3 {
+		parts = append([]string{digits[len(digits)-3:]}, parts...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, parts...), ",")
+}
+
+// sizeText is a number of bytes in whole units.
+func sizeText(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	default:
+		return fmt.Sprintf("%d KiB", (n+1023)>>10)
+	}
+}
