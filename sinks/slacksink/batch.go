@@ -194,7 +194,7 @@ func (b *batch) post(d *relay.Delivery, channel string, refused *refusedTarget, 
 		ts, err = s.client.post(ctx, channel, m.plainly(), d.Event.Raw)
 	}
 	if no, ok := errors.AsType[*refusal](err); ok {
-		if no.about == aboutPace {
+		if no.fault().Kind == relay.Throttled {
 			s.channels.budget(channel).hold(time.Now().Add(max(no.after, postEvery)))
 		}
 		if no.about == aboutChannel && channel != "" {

@@ -47,7 +47,10 @@ func render(a alert) message {
 		m.blocks = append(m.blocks, smallPrint(
 			"late: happened "+spoken(late.Truncate(time.Minute))+" before it was received"))
 	}
-	m.blocks = append(m.blocks, smallPrint(a.moment()...), smallPrint(a.traces()...))
+	m.blocks = append(m.blocks, smallPrint(a.moment()...))
+	if traces := a.traces(); len(traces) > 0 {
+		m.blocks = append(m.blocks, smallPrint(traces...))
+	}
 	return m
 }
 
@@ -67,7 +70,8 @@ func (a alert) traces() []string {
 	if searched == "" {
 		searched = code(f.Event)
 	}
-	return []string{escape(value(a.event.Source)), searched, code(subjectOf(a.event).id)}
+	all := []string{escape(value(a.event.Source)), searched, code(subjectOf(a.event).id)}
+	return slices.DeleteFunc(all, func(part string) bool { return part == "" })
 }
 
 func metadataOf(ev *relay.Event) slack.SlackMetadata {
@@ -80,15 +84,9 @@ func metadataOf(ev *relay.Event) slack.SlackMetadata {
 
 func section(text string) slack.Block { return slack.NewSectionBlock(mrkdwn(text), nil, nil) }
 
-// smallPrint is a line in small print. Empty parts are left out.
+// smallPrint is a line that comes last.
 func smallPrint(parts ...string) slack.Block {
-	var said []string
-	for _, part := range parts {
-		if part != "" {
-			said = append(said, part)
-		}
-	}
-	return slack.NewContextBlock("", mrkdwn(strings.Join(said, " · ")))
+	return slack.NewContextBlock("", mrkdwn(strings.Join(parts, " · ")))
 }
 
 // mrkdwn is a text in which Slack makes no links of its own out of what looks

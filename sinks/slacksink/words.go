@@ -163,12 +163,27 @@ func happened(name string, life recall.Life) (what string, own bool) {
 		return "%s is recording", true
 	case callEnded:
 		return "%s's call ended", true
+	case "bot.breakout_room_entered":
+		return "%s has entered a breakout room", true
+	case "bot.breakout_room_left":
+		return "%s has left a breakout room", true
 	case "bot.done":
 		return "%s is done", true
 	}
 	object, what, _ := strings.Cut(name, ".")
-	return sentence(value(plain(object) + " " + plain(what))), false
+	if what = value(plain(object) + " " + plain(what)); what == "" {
+		what = "event without a readable name"
+	}
+	return sentence(what), false
 }
 
 // plain is a part of an event's name in words.
-func plain(part string) string { return strings.NewReplacer("_", " ", ".", " ").Replace(part) }
+func plain(part string) string {
+	switch part {
+	case "sdk_upload":
+		return "SDK upload"
+	case "slack_team":
+		return "Slack team"
+	}
+	return strings.NewReplacer("_", " ", ".", " ").Replace(part)
+}
