@@ -22,8 +22,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /api/chat.postMessage", s.postMessage)
 	mux.HandleFunc("POST /api/auth.test", s.authTest)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { s.reply(w, r, s.unknownMethod(r)) })
-	mux.HandleFunc("POST /services/", s.webhook)
-	mux.HandleFunc("POST "+s.options.WebhookPath, s.webhook)
+	mux.HandleFunc("/", s.webhook)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.begin() {
 			panic(http.ErrAbortHandler)

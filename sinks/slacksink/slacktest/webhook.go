@@ -32,8 +32,8 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) takeWebhook(r *http.Request, body []byte) *Reply {
-	if r.URL.Path != s.options.WebhookPath {
-		s.fault("%s is not an incoming webhook", r.URL.Path)
+	if r.Method != http.MethodPost || r.URL.Path != s.options.WebhookPath {
+		s.fault("%s %s is not an incoming webhook", r.Method, r.URL.Path)
 		return WebhookError(http.StatusNotFound, "no_service")
 	}
 	d := draft{channel: WebhookChannel, at: time.Now()}
