@@ -35,8 +35,10 @@ type Harness struct {
 	Now func() time.Time
 	// Prove tells the open store that a verified request has proved its clock.
 	Prove func()
-	// RetentionEvents and RetentionDead are what the store was opened with, at
-	// most 30 days.
+	// RetentionEvents and RetentionDead are what the store was opened with: at
+	// least a day, the second at least a day more, and the first well below seven
+	// days, so that ids outlive their events. Short ones make the suite fast where
+	// Advance is slow.
 	RetentionEvents, RetentionDead time.Duration
 	// Damage changes the stored body of an event on the disk, under the open
 	// store or between Crash and Open. Nil where that cannot be done.

@@ -94,10 +94,10 @@ type row struct {
 
 func (r *row) ref() store.Row { return store.Row{Seq: r.seq, Pos: r.pos, Key: r.key} }
 
-// NewDisk returns an empty Disk with retentions of 7 and 30 days.
+// NewDisk returns an empty Disk with retentions of 2 and 4 days.
 func NewDisk(clock store.Clock) *Disk {
 	return &Disk{
-		RetentionEvents: 7 * 24 * time.Hour, RetentionDead: 30 * 24 * time.Hour,
+		RetentionEvents: 2 * 24 * time.Hour, RetentionDead: 4 * 24 * time.Hour,
 		clock: clock, next: 1,
 		events: make(map[relay.Seq]*stored), ids: make(map[eventID]relay.Seq), rows: make(map[rowID]*row), queues: make(map[string][]*row),
 		seen: make(map[eventID]seen), memory: make(map[memoryKey]remembered), sinks: make(map[string]*sinkRow),
