@@ -67,7 +67,7 @@ func (s *sayings) add(lines *attemptLog, a *attempt, r ruling) {
 	if r.resumed != nil {
 		s.resumed = r.resumed
 	}
-	if a.began.IsZero() {
+	if a.began.IsZero() || r.postponed {
 		return
 	}
 	if r.verdict == Delivered {

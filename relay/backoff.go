@@ -11,6 +11,8 @@ const (
 	firstThrottle = time.Second      // of a throttled delivery without a Retry-After; doubles
 	lastThrottle  = time.Minute
 	throttlePause = 10 * time.Minute // of throttling without a success
+
+	shortestPostponed = 200 * time.Millisecond // before what was not its turn is offered again
 )
 
 // backoff is the wait after the failure of the given attempt (1 for the

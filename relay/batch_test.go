@@ -47,6 +47,38 @@ func allOK(ds []*Delivery) []Result {
 	return rs
 }
 
+// What a batch had no turn for is offered again when its turn has come: it costs
+// no attempt and the sink neither waits nor pauses, however long the queue is.
+func TestPostponedIsNotTried(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			rs := allOK(ds)
+			for i := 1; i < len(rs); i++ {
+				rs[i] = Result{Err: &Fault{Kind: Postponed, After: time.Second, Err: errors.New("not its turn")}}
+			}
+			return rs
+		}}
+		const bots = 100
+		var rows []*memRow
+		for i := range bots {
+			rows = append(rows, w.queue.add("s", fmt.Sprintf("bot %d", i), fmt.Sprintf("e%d", i)))
+		}
+		w.run(Destination{Name: "s", Sink: b})
+		w.pass(bots*time.Second + time.Minute)
+		if ok := w.queue.count("s", Delivered); ok != bots {
+			t.Errorf("%d of %d delivered", ok, bots)
+		}
+		if state, _ := w.loop.State("s"); state.Paused || !state.ThrottledUntil.IsZero() {
+			t.Errorf("the sink waits: %+v", state)
+		}
+		for _, row := range rows {
+			if row.attempts != 1 || row.waited != 0 || row.outOfOrder {
+				t.Errorf("%s: %d attempts, waited %v, out of order %v", row.event.ID, row.attempts, row.waited, row.outOfOrder)
+			}
+		}
+	})
+}
+
 func TestBatcherGetsWhatIsReadyTogether(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {

@@ -24,6 +24,7 @@ type ruling struct {
 	at        time.Time
 	wait      time.Duration
 	uncounted bool
+	postponed bool // it was not tried
 	note      string
 	paused    *Pause // this try paused the sink
 	resumed   *Pause // this try ended a pause
@@ -51,6 +52,11 @@ func judge(h *health, l limits, t try, now time.Time, jitter float64) ruling {
 	default:
 		return c.failed(backoff(t.delivery.Attempt, t.delivery.Waited, l.maxBackoff, jitter), true)
 	}
+}
+
+// postpone rules on a delivery that was not tried.
+func postpone(f *Fault, now time.Time) ruling {
+	return ruling{verdict: Retry, at: now.Add(max(believed(f.After), shortestPostponed)), note: f.Error(), uncounted: true, postponed: true}
 }
 
 // call is one failure that is being judged.

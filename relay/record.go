@@ -29,7 +29,7 @@ func (l *line) record(w *worker, t task, as []attempt) {
 		for i := range as {
 			if a := &as[i]; (a.err != nil) == failed {
 				r := l.judge(a, try{a.delivery, a.err, a.note, t.solo, throttled}, now)
-				throttled = throttled || r.uncounted
+				throttled = throttled || r.uncounted && !r.postponed
 				said.add(&l.lines, a, r)
 			}
 		}
@@ -57,6 +57,9 @@ func (l *line) judge(a *attempt, t try, now time.Time) ruling {
 		l.asked(t.solo, now)
 	case a.cut:
 		r = ruling{verdict: Release}
+	case a.err != nil && Classify(a.err).Kind == Postponed:
+		r = postpone(Classify(a.err), now)
+		l.asked(t.solo, now)
 	default:
 		jitter := 0.0
 		if a.err != nil {

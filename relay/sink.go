@@ -52,6 +52,10 @@ const (
 	// again after a minute; refused if it comes back while other keys get
 	// through, and counted towards a pause as any failure.
 	Doubtful
+	// Postponed: not tried, since it was not its turn (a budget of the sink's
+	// own, an earlier one of its batch). The key waits for After, nothing is
+	// counted, and nothing is learnt about the destination.
+	Postponed
 	// Unreachable: there was no connection (refused, DNS, dial timeout), so
 	// nothing was sent.
 	Unreachable
