@@ -61,11 +61,11 @@ func (d *db) countAll() (map[string]*sinkState, error) {
 		err := d.query(q, func(st *sqlite3.Stmt) bool {
 			to := pending
 			if q == sqlAllWaiting {
-				to = classOf(stateWaiting, st.ColumnInt(2))
+				to = classOf(stateWaiting, st.ColumnInt(3))
 			}
 			at(st).count(relay.Seq(st.ColumnInt64(1)), uncounted, to)
 			return true
-		})
+		}, "")
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func (d *db) countAll() (map[string]*sinkState, error) {
 	err := d.query(sqlAllDead, func(st *sqlite3.Stmt) bool {
 		at(st).counts[dead] = st.ColumnInt(1)
 		return true
-	})
+	}, "")
 	return found, err
 }
 

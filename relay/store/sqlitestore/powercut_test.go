@@ -68,7 +68,7 @@ func lossesAt(t *testing.T, deeds []deed, cuts int, rng *rand.Rand) (lost, damag
 	var acks []string
 	for i, x := range deeds {
 		if at[i] {
-			folder := filepath.Join(t.TempDir(), "cut")
+			folder := filepath.Join(quickDir(t), "cut")
 			d.cut(t, rng, folder)
 			l, b := lookAfterCut(t, folder, acks)
 			if l > 0 {

@@ -139,19 +139,19 @@ func (p *pager) wants(ev *relay.Event) bool {
 // delivery; the State may also be StateFiltered or StateQuarantined.
 func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*relay.Event], err error) {
 	p := s.pager(q)
-	before := int64(math.MaxInt64)
+	from := int64(math.MaxInt64)
 	if q.From != "" {
-		if before, err = strconv.ParseInt(q.From, 10, 64); err != nil {
+		if from, err = strconv.ParseInt(q.From, 10, 64); err != nil {
 			return page, fmt.Errorf("read events: page %q is none that was given out", q.From)
 		}
 	}
 	err = s.readers.read(ctx, func(d *db) error {
 		if q.From == "" && !q.Until.IsZero() {
-			if before, err = d.seqAt(q.Until.Add(clockSlack)); err != nil {
+			if from, err = d.seqAt(q.Until.Add(clockSlack)); err != nil {
 				return err
 			}
 		}
-		return p.events(d, before, &page)
+		return p.events(d, from, &page)
 	})
 	if err != nil {
 		return relay.Page[*relay.Event]{}, fmt.Errorf("read events: %w", err)
@@ -159,23 +159,23 @@ func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*rel
 	return page, nil
 }
 
-// events fills a page downwards from before. Behind a page that cannot be read
+// events fills a page downwards, beginning with the number from. Behind a page that cannot be read
 // it goes on number by number.
-func (p *pager) events(d *db, before int64, page *relay.Page[*relay.Event]) error {
+func (p *pager) events(d *db, from int64, page *relay.Page[*relay.Event]) error {
 	for {
 		var inner error
 		stopped := false
-		last := before
+		last := from + 1
 		err := d.query(sqlEventsDown, func(st *sqlite3.Stmt) bool {
 			last = st.ColumnInt64(0)
 			inner, stopped = p.event(d, shown(st, false), page)
 			return inner == nil && !stopped
-		}, before)
+		}, from)
 		switch {
 		case inner != nil:
 			return inner
 		case stopped && !p.over:
-			page.Next = strconv.FormatInt(last, 10)
+			page.Next = strconv.FormatInt(last-1, 10)
 			return nil
 		case stopped || err == nil:
 			return nil
@@ -183,7 +183,7 @@ func (p *pager) events(d *db, before int64, page *relay.Page[*relay.Event]) erro
 			return err
 		}
 		var more bool
-		if before, more, err = d.readableBelow(last); err != nil || !more {
+		if from, more, err = d.readableBelow(last); err != nil || !more {
 			return err
 		}
 	}
@@ -226,15 +226,15 @@ func (p *pager) fits(d *db, ev *relay.Event) (bool, error) {
 	return found, err
 }
 
-// readableBelow finds the next number below which events can be read again,
-// after a damaged page. It gives up after as many as a page may hold.
-func (d *db) readableBelow(seq int64) (before int64, more bool, err error) {
+// readableBelow finds the next event that can be read, after a damaged page. It
+// gives up after as many numbers as a page may hold, and more.
+func (d *db) readableBelow(seq int64) (from int64, more bool, err error) {
 	const perPage = 4096
 	for n := seq - 1; n > 0 && n > seq-perPage; n-- {
 		found := false
 		err := d.query(sqlEventBySeq, func(*sqlite3.Stmt) bool { found = true; return false }, n)
 		if err == nil && found {
-			return n + 1, true, nil
+			return n, true, nil
 		}
 		if err != nil && natureOf(err) != damaged {
 			return 0, false, err

@@ -49,7 +49,9 @@ func (r *readers) read(ctx context.Context, f func(*db) error) error {
 	}
 	err = f(d)
 	if !d.GetAutocommit() {
-		if end := d.exec(sqlCommit); err == nil {
+		// After a damaged page the end of the transaction reports it once more,
+		// and ends it all the same.
+		if end := d.exec(sqlRollback); err == nil && !d.GetAutocommit() {
 			err = end
 		}
 	}

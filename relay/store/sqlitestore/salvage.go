@@ -115,11 +115,11 @@ func (r *rescue) events(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for seq := int64(0); seq < last; {
+	for seq := int64(1); seq <= last; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		at, inner := seq, error(nil)
+		at, inner := seq-1, error(nil)
 		err := r.source.query(sqlEventsFrom, func(st *sqlite3.Stmt) bool {
 			at = st.ColumnInt64(0)
 			inner = r.event(st)
@@ -140,15 +140,15 @@ func (r *rescue) events(ctx context.Context) error {
 	return nil
 }
 
-// over tries one number after the other until one can be read, and returns the
-// number before that.
+// over tries one number after the other until one can be read, and returns it.
+// Looking for "the next above" would meet the damaged page again.
 func (r *rescue) over(ctx context.Context, seq, last int64) (int64, error) {
 	for ; seq <= last; seq++ {
 		there := false
 		err := r.source.query(sqlEventBySeq, func(*sqlite3.Stmt) bool { there = true; return false }, seq)
 		switch {
 		case err == nil && there:
-			return seq - 1, nil
+			return seq, nil
 		case err != nil && natureOf(err) != damaged:
 			return 0, err
 		case err != nil:
@@ -158,7 +158,7 @@ func (r *rescue) over(ctx context.Context, seq, last int64) (int64, error) {
 			return 0, err
 		}
 	}
-	return last, nil
+	return last + 1, nil
 }
 
 func (r *rescue) missing() {

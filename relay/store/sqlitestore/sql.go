@@ -159,7 +159,7 @@ var statements = [statementCount]string{
 
 	sqlEventBySeq:     `SELECT` + eventColumns + `FROM event e WHERE e.seq = ?1`,
 	sqlEventStates:    `SELECT` + deliveryColumns + `FROM delivery d WHERE d.seq = ?1`,
-	sqlEventsDown:     `SELECT` + eventColumns + `FROM event e WHERE e.seq < ?1 ORDER BY e.seq DESC`,
+	sqlEventsDown:     `SELECT` + eventColumns + `FROM event e WHERE e.seq <= ?1 ORDER BY e.seq DESC`,
 	sqlSeqBefore:      `SELECT seq, received FROM event WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`,
 	sqlBotEvents:      `SELECT` + eventColumns + `FROM event e WHERE e.source = ?1 AND e.bot = ?2 AND e.bot IS NOT NULL ORDER BY e.seq`,
 	sqlDeliveriesDown: `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.seq <= ?1 ORDER BY d.seq DESC, d.sink DESC`,
@@ -195,7 +195,7 @@ var statements = [statementCount]string{
 	sqlSeenAll:    `SELECT source, id, body, day FROM seen`,
 	sqlMemoryAll:  `SELECT owner, key, value, until FROM memory`,
 	sqlIntegrity:  `PRAGMA integrity_check(1)`,
-	sqlEventsFrom: `SELECT` + eventColumns + `FROM event e WHERE e.seq > ?1 ORDER BY e.seq`,
+	sqlEventsFrom: `SELECT` + eventColumns + `FROM event e WHERE e.seq >= ?1 ORDER BY e.seq`,
 	sqlCopyDelivery: `INSERT INTO delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay, tries)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
 }

@@ -83,6 +83,14 @@ func (s *Store) access(cacheKiB int, readOnly bool) access {
 }
 
 func (s *Store) openWriter(ctx context.Context) error {
+	// The driver creates the shared memory for everybody to read.
+	shm, err := os.OpenFile(filepath.Join(s.opts.Dir, databaseFile+"-shm"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return explainAccess(s.opts.Dir, err)
+	}
+	if err := shm.Close(); err != nil {
+		return explainAccess(s.opts.Dir, err)
+	}
 	d, err := openDB(s.access(16<<10, false))
 	if err != nil {
 		return s.explainOpen(err)
