@@ -59,6 +59,9 @@ func printProblems(out io.Writer, problems []config.Problem, excerpts bool) (fau
 			fmt.Fprint(out, p.Excerpt())
 		}
 	}
+	if excerpts && len(problems) > 0 {
+		fmt.Fprintln(out)
+	}
 	return faults, warnings
 }
 
