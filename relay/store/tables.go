@@ -52,7 +52,8 @@ type Blocked struct {
 // a change of the sink's row. It may do so from the goroutine that writes,
 // after the commit and before it answers the caller.
 type Tables interface {
-	// Ready returns up to limit ready rows with Pos > after, in order of Pos.
+	// Ready returns up to limit ready rows with Pos > after, in order of Pos;
+	// fewer only when there are no more.
 	Ready(ctx context.Context, sink string, after int64, limit int) ([]Row, error)
 	// Held returns up to limit held rows of the key with after < Pos <= upto, in
 	// order of Pos, and whether the key has a held row beyond those.

@@ -17,6 +17,7 @@ var orderTests = []test{
 	{"dead and muted let the key go on", orderFinal},
 	{"a released row leaves no trace", orderRelease},
 	{"a released row that waited is due at once", orderReleaseDue},
+	{"a released row that was held keeps its place", orderReleaseHeld},
 	{"what was claimed by a vanished process comes again in order", orderCrash},
 	{"held rows of a vanished process wait for earlier ones", orderCrashHeld},
 	{"a hot key fills no window", orderHotKey},
@@ -181,6 +182,21 @@ func orderReleaseDue(e *env) {
 	}
 	e.verdict(relay.Delivered, e.expect("slack", "a0")...)
 	e.expect("slack", "a1")
+}
+
+// Pinned: after a start without ready rows, held ones lie above what was read.
+func orderReleaseHeld(e *env) {
+	for i := range 4 {
+		e.add(fmt.Sprintf("a%d", i), "bot-a", "slack")
+	}
+	e.retry(e.expect("slack", "a0")[0], time.Minute)
+	e.h.Advance(time.Minute)
+	e.verdict(relay.Delivered, e.expect("slack", "a0")...)
+	e.crash()
+	for _, id := range []string{"a1", "a2", "a3"} {
+		e.verdict(relay.Release, e.expect("slack", id)...)
+		e.verdict(relay.Delivered, e.expect("slack", id)...)
+	}
 }
 
 func orderCrash(e *env) {
