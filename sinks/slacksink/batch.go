@@ -204,7 +204,6 @@ func (b *batch) post(d *relay.Delivery, channel string, refused *refusedTarget, 
 	if err != nil {
 		return "", err
 	}
-	s.channels.accept(channel)
 	return s.acknowledged(channel, ts, refused) + remark, nil
 }
 

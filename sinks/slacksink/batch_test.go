@@ -23,6 +23,8 @@ type memorySlack struct {
 	mu     sync.Mutex
 	began  time.Time
 	posts  []memoryPost
+	agent  string
+	form   url.Values                                                         // of the last post
 	answer func(channel string) (status int, header http.Header, body string) // nil or status 0: taken
 	hang   map[string]bool                                                    // channels that never answer
 }
@@ -45,6 +47,7 @@ func (m *memorySlack) RoundTrip(req *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.posts = append(m.posts, memoryPost{time.Since(m.began), channel, form.Get("text")})
+	m.agent, m.form = req.Header.Get("User-Agent"), form
 	if m.hang[channel] {
 		m.mu.Unlock()
 		<-req.Context().Done()
@@ -322,6 +325,33 @@ func TestBatchStopsAtAFailureThatTheNextWouldMeet(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What every post carries beside its words.
+func TestPost(t *testing.T) {
+	s, m := inMemory(t)
+	s.client.agent = newClient(DefaultOptions(), "1.2.3").agent
+	for _, c := range []struct {
+		delivery *relay.Delivery
+		metadata string
+	}{
+		{failure(1), `{"event_type":"botrelay_alert","event_payload":{"bot_id":"00000001-0000-4000-8000-000000000000","event":"bot.fatal","id":"msg_0001"}}`},
+		{&relay.Delivery{Event: sample(t, "calendar.update")}, `{"event_type":"botrelay_alert","event_payload":{"event":"calendar.update","id":"msg_2kFqV7c3yX1example00001"}}`},
+	} {
+		note, err := s.Send(t.Context(), c.delivery)
+		if want := fmt.Sprintf("ts 1.%06d", len(m.posts)); err != nil || note != want {
+			t.Errorf("note %q, %v; want %q", note, err, want)
+		}
+		m.form.Del("text")
+		m.form.Del("blocks")
+		want := url.Values{
+			"token": {testToken}, "channel": {testChannel}, "metadata": {c.metadata},
+			"unfurl_links": {"false"}, "unfurl_media": {"false"},
+		}
+		if diff := cmp.Diff(want, m.form); diff != "" || m.agent != "botrelay/1.2.3" {
+			t.Errorf("from %s (-want +got):\n%s", m.agent, diff)
+		}
 	}
 }
 

@@ -50,22 +50,16 @@ func (c *channels) refuses(channel string, now time.Time) (code string) {
 	return ""
 }
 
-// refuse remembers that Slack refuses a channel; accept forgets it.
+// refuse remembers that Slack refuses a channel.
 func (c *channels) refuse(channel, code string, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused[channel] = refusedChannel{code, now.Add(askAgain)}
 }
 
-func (c *channels) accept(channel string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.refused, channel)
-}
-
 // meantFor leads an alert that could not go where it should.
 func meantFor(channel, code string) string {
-	return "meant for " + channel + ", " + wrongWith(code) + ":"
+	return "meant for " + channel + ", " + wrongWith(code)
 }
 
 func wrongWith(code string) string {

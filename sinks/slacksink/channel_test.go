@@ -61,11 +61,11 @@ func TestRefusedChannelOfARoute(t *testing.T) {
 
 func TestRefusedChannelWords(t *testing.T) {
 	for code, want := range map[string]string{
-		"channel_not_found":                   "meant for C1, which Slack cannot find:",
-		"not_in_channel":                      "meant for C1, which botrelay is not in:",
-		"is_archived":                         "meant for C1, which is archived:",
-		"restricted_action":                   "meant for C1, where botrelay may not post:",
-		"restricted_action_read_only_channel": "meant for C1, where botrelay may not post:",
+		"channel_not_found":                   "meant for C1, which Slack cannot find",
+		"not_in_channel":                      "meant for C1, which botrelay is not in",
+		"is_archived":                         "meant for C1, which is archived",
+		"restricted_action":                   "meant for C1, where botrelay may not post",
+		"restricted_action_read_only_channel": "meant for C1, where botrelay may not post",
 	} {
 		if meaningOf(code) != aboutChannel {
 			t.Errorf("%s is not about the channel", code)
@@ -80,21 +80,22 @@ func TestRefusedChannelWords(t *testing.T) {
 func TestWhatBreaksTheSink(t *testing.T) {
 	for name, c := range map[string]struct {
 		codes map[string]string
+		posts int
 		want  []string // on route a, on route b, without a route
 	}{
-		"a route's channel": {map[string]string{"C00000000A": "channel_not_found"}, []string{"delivered", "delivered", "delivered"}},
-		"the own channel":   {map[string]string{testChannel: "is_archived"}, []string{"delivered", "delivered", "broken"}},
-		"both":              {map[string]string{testChannel: "is_archived", "C00000000A": "not_in_channel"}, []string{"broken", "delivered", "broken"}},
+		"a route's channel": {map[string]string{"C00000000A": "channel_not_found"}, 4, []string{"delivered", "delivered", "delivered"}},
+		"the own channel":   {map[string]string{testChannel: "is_archived"}, 3, []string{"delivered", "delivered", "broken"}},
+		"both":              {map[string]string{testChannel: "is_archived", "C00000000A": "not_in_channel"}, 4, []string{"broken", "delivered", "broken"}},
 		"the token, anywhere": {map[string]string{"C00000000A": "token_revoked", "C00000000B": "token_revoked", testChannel: "token_revoked"},
-			[]string{"broken", "broken", "broken"}},
+			3, []string{"broken", "broken", "broken"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, m := inMemory(t)
 				m.refusing(c.codes)
 				got := outcomes(s.SendBatch(t.Context(), []*relay.Delivery{onRoute(failure(0), "a"), onRoute(failure(1), "b"), failure(2)}))
-				if diff := cmp.Diff(c.want, got); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
+				if diff := cmp.Diff(c.want, got); diff != "" || len(m.posts) != c.posts {
+					t.Errorf("%d posts, want %d (-want +got):\n%s", len(m.posts), c.posts, diff)
 				}
 			})
 		})

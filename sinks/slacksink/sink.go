@@ -108,7 +108,7 @@ var errInTurn = errors.New("waits for its turn: Slack takes one message a second
 func (s *Sink) compose(ctx context.Context, d *relay.Delivery, refused *refusedTarget) message {
 	a := alert{event: d.Event, life: s.life(ctx, d.Event)}
 	if refused != nil {
-		a.leads = append(a.leads, meantFor(refused.channel, refused.code))
+		a.leads = append(a.leads, meantFor(refused.channel, refused.code)+":")
 	}
 	if s.deps.Mark != "" {
 		a.leads = append(a.leads, s.deps.Mark)
@@ -157,7 +157,6 @@ func (s *Sink) acknowledged(channel, ts string, refused *refusedTarget) string {
 	}
 	if refused != nil {
 		note += " in " + channel + ", " + meantFor(refused.channel, refused.code)
-		note = note[:len(note)-1]
 	}
 	return note
 }
