@@ -199,7 +199,7 @@ func (l *lane) load(ctx context.Context, picks []pick) ([]*relay.Delivery, error
 
 // takeOff puts a pick in flight.
 func (l *lane) takeOff(f *flight, p pick, d *relay.Delivery) {
-	*f = flight{lane: l, row: p.row, epoch: l.epoch, due: p.entry == nil}
+	*f = flight{lane: l, row: p.row, due: p.entry == nil}
 	switch {
 	case p.entry != nil:
 		f.key, f.held = p.entry.key, p.entry.held

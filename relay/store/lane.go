@@ -17,11 +17,10 @@ const longestSleep = time.Minute
 type flight struct {
 	lane     *lane
 	row      Row
-	key      *key   // set when it holds its key back: it has one and is not out of order
-	epoch    uint64 // lane.forgets when it was claimed
-	due      bool   // it was waiting for its time, not ready
-	held     bool   // its state in the table is held
-	settling bool   // a Settle is under way
+	key      *key // set when it holds its key back: it has one and is not out of order
+	due      bool // it was waiting for its time, not ready
+	held     bool // its state in the table is held
+	settling bool // a Settle is under way
 }
 
 // lane is the state of one sink: rows in flight, the window, and the set of

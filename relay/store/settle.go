@@ -48,7 +48,7 @@ func (l *lane) prepare(done []relay.Settlement) batch {
 	releases := 0
 	for i, s := range done {
 		f, ok := s.Claim.(*flight)
-		if !ok || f.lane != l || f.settling || f.epoch != l.epoch || l.flights[f.row.Pos] != f {
+		if !ok || f.lane != l || f.settling || l.flights[f.row.Pos] != f {
 			if !b.lost {
 				b.lost = true
 				b.done = append(make([]relay.Settlement, 0, len(done)), done[:i]...)
@@ -100,7 +100,7 @@ func (l *lane) apply(b *batch, lost []int, err error) {
 			}
 			nth++
 		}
-		if f.epoch == l.epoch {
+		if l.flights[f.row.Pos] == f { // unless the sink was lost meanwhile
 			l.land(f, s, gone)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	seeds = flag.Int("seeds", 1500, "how many runs the model test makes")
+	seeds = flag.Int("seeds", 500, "how many runs the model test makes")
 	first = flag.Uint64("first", 1, "the seed of the first")
 )
 
