@@ -1,6 +1,7 @@
 package slacksink
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -98,8 +99,8 @@ func meaningOf(code string) about {
 // word is the form of all errors of Slack.
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]{0,79}$`)
 
-// apiAnswer judges the answer to a method: ok needs a ts, since slack-go takes
-// {} and ok:false without an error for a success.
+// apiAnswer judges the answer to a method. A yes is ok with a ts: slack-go takes
+// {} and ok:false without an error for one, too.
 func (x *exchange) apiAnswer(ts string, err error, hide *outcome.Hider) error {
 	if x.status != http.StatusOK {
 		return x.byStatus("", hide)
@@ -112,7 +113,10 @@ func (x *exchange) apiAnswer(ts string, err error, hide *outcome.Hider) error {
 		}
 		return r
 	}
-	if err != nil || ts == "" || x.long {
+	var answer struct {
+		OK bool `json:"ok"`
+	}
+	if err != nil || ts == "" || x.long || json.Unmarshal(x.body, &answer) != nil || !answer.OK {
 		return &refusal{status: x.status, text: "HTTP 200, but the answer is none of Slack's"}
 	}
 	return nil

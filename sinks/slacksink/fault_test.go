@@ -35,63 +35,69 @@ func withHeader(r *slacktest.Reply, name, value string) *slacktest.Reply {
 	return r
 }
 
+// answerCase is one answer and what becomes of the delivery.
+type answerCase struct {
+	reply *slacktest.Reply
+	kind  string
+	text  string
+	after time.Duration
+	cause relay.Cause
+}
+
+var apiAnswers = map[string]answerCase{
+	"ok without a ts":            {jsonReply(`{"ok":true}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"not ok, without an error":   {jsonReply(`{"ok":false}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"not ok, with a ts":          {jsonReply(`{"ok":false,"ts":"1.000001"}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"empty object":               {jsonReply(`{}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"empty ts":                   {jsonReply(`{"ok":true,"channel":"C0123456789","ts":""}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"empty body":                 {jsonReply(``), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"a page":                     {jsonReply(`<html>sign in</html>`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"201":                        {&slacktest.Reply{Status: 201, Body: `{"ok":true,"ts":"1.000001"}`}, "transient", "HTTP 201, but only 200 is a yes of Slack's", 0, ""},
+	"429 with Retry-After":       {slacktest.TooMany(30), "throttled", "HTTP 429", 30 * time.Second, ""},
+	"429 without Retry-After":    {&slacktest.Reply{Status: 429}, "throttled", "HTTP 429", 0, ""},
+	"429 with Retry-After 1.5":   {withHeader(&slacktest.Reply{Status: 429}, "Retry-After", "1.5"), "throttled", "HTTP 429", 0, ""},
+	"429 with a date":            {withHeader(&slacktest.Reply{Status: 429}, "Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT"), "throttled", "HTTP 429", time.Second, ""},
+	"ratelimited":                {slacktest.APIError("ratelimited"), "throttled", "Slack: ratelimited", 0, ""},
+	"rate_limited":               {slacktest.APIError("rate_limited"), "throttled", "Slack: rate_limited", 0, ""},
+	"message_limit_exceeded":     {slacktest.APIError("message_limit_exceeded"), "throttled", "Slack: message_limit_exceeded", 0, ""},
+	"internal_error":             {slacktest.APIError("internal_error"), "transient", "Slack: internal_error", 0, ""},
+	"fatal_error":                {slacktest.APIError("fatal_error"), "transient", "Slack: fatal_error", 0, ""},
+	"service_unavailable":        {slacktest.APIError("service_unavailable"), "transient", "Slack: service_unavailable", 0, ""},
+	"request_timeout":            {slacktest.APIError("request_timeout"), "transient", "Slack: request_timeout", 0, ""},
+	"team_added_to_org":          {slacktest.APIError("team_added_to_org"), "transient", "Slack: team_added_to_org", 0, ""},
+	"org_login_required":         {slacktest.APIError("org_login_required"), "transient", "Slack: org_login_required", 0, ""},
+	"an error of next year":      {slacktest.APIError("moon_in_wrong_phase"), "transient", "Slack: moon_in_wrong_phase", 0, ""},
+	"500":                        {&slacktest.Reply{Status: 500, Body: "<html>"}, "transient", "HTTP 500", 0, ""},
+	"503":                        {&slacktest.Reply{Status: 503}, "transient", "HTTP 503", 0, ""},
+	"503 with Retry-After":       {withHeader(&slacktest.Reply{Status: 503}, "Retry-After", "7"), "throttled", "HTTP 503", 7 * time.Second, ""},
+	"redirect":                   {withHeader(&slacktest.Reply{Status: 302}, "Location", "/elsewhere"), "doubtful", "HTTP 302", 0, ""},
+	"404":                        {&slacktest.Reply{Status: 404}, "doubtful", "HTTP 404", 0, ""},
+	"invalid_auth":               {slacktest.APIError("invalid_auth"), "broken", "Slack: invalid_auth", 0, relay.CauseAuth},
+	"not_authed":                 {slacktest.APIError("not_authed"), "broken", "Slack: not_authed", 0, relay.CauseAuth},
+	"token_revoked":              {slacktest.APIError("token_revoked"), "broken", "Slack: token_revoked", 0, relay.CauseAuth},
+	"token_expired":              {slacktest.APIError("token_expired"), "broken", "Slack: token_expired", 0, relay.CauseAuth},
+	"account_inactive":           {slacktest.APIError("account_inactive"), "broken", "Slack: account_inactive", 0, relay.CauseAuth},
+	"no_permission":              {slacktest.APIError("no_permission"), "broken", "Slack: no_permission", 0, relay.CauseAuth},
+	"ekm_access_denied":          {slacktest.APIError("ekm_access_denied"), "broken", "Slack: ekm_access_denied", 0, relay.CauseAuth},
+	"access_denied":              {slacktest.APIError("access_denied"), "broken", "Slack: access_denied", 0, relay.CauseAuth},
+	"missing_scope":              {jsonReply(`{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"x"}`), "broken", "Slack: missing_scope (needs chat:write)", 0, relay.CauseAuth},
+	"channel_not_found":          {slacktest.APIError("channel_not_found"), "broken", "Slack: channel_not_found (channel C0123456789)", 0, relay.CauseNotFound},
+	"is_archived":                {slacktest.APIError("is_archived"), "broken", "Slack: is_archived (channel C0123456789)", 0, relay.CauseNotFound},
+	"not_in_channel":             {slacktest.APIError("not_in_channel"), "broken", "Slack: not_in_channel (channel C0123456789)", 0, relay.CauseAuth},
+	"restricted_action":          {slacktest.APIError("restricted_action"), "broken", "Slack: restricted_action (channel C0123456789)", 0, relay.CauseAuth},
+	"restricted_action_read_…":   {slacktest.APIError("restricted_action_read_only_channel"), "broken", "Slack: restricted_action_read_only_channel (channel C0123456789)", 0, relay.CauseAuth},
+	"an error with the secret":   {slacktest.APIError("no " + testToken), "transient", "Slack: no <secret>", 0, ""},
+	"an error of many lines":     {slacktest.APIError("a\nb\x1b[2J"), "transient", `Slack: a b\x1b[2J`, 0, ""},
+	"errors of unknown form":     {jsonReply(`{"ok":false,"error":"invalid_auth","errors":[{"odd":1}]}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"connection closed":          {&slacktest.Reply{Cut: true}, "transient", "the connection was closed without an answer", 0, ""},
+	"an answer without an end":   {&slacktest.Reply{Endless: true, Body: `{"ok":true,"ts":"1.000001"}`}, "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
+	"a 500 without an end":       {&slacktest.Reply{Endless: true, Status: 500, Body: "x"}, "transient", "HTTP 500", 0, ""},
+	"a broken message, all ways": {slacktest.APIError("invalid_blocks"), "refused", "Slack: invalid_blocks", 0, ""},
+}
+
 // Every answer of the API and what becomes of the delivery.
 func TestAnswersOfTheAPI(t *testing.T) {
-	for name, c := range map[string]struct {
-		reply *slacktest.Reply
-		kind  string
-		text  string
-		after time.Duration
-		cause relay.Cause
-	}{
-		"ok without a ts":            {jsonReply(`{"ok":true}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"not ok, without an error":   {jsonReply(`{"ok":false}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"empty object":               {jsonReply(`{}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"empty ts":                   {jsonReply(`{"ok":true,"channel":"C0123456789","ts":""}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"empty body":                 {jsonReply(``), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"a page":                     {jsonReply(`<html>sign in</html>`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"201":                        {&slacktest.Reply{Status: 201, Body: `{"ok":true,"ts":"1.000001"}`}, "transient", "HTTP 201, but only 200 is a yes of Slack's", 0, ""},
-		"429 with Retry-After":       {slacktest.TooMany(30), "throttled", "HTTP 429", 30 * time.Second, ""},
-		"429 without Retry-After":    {&slacktest.Reply{Status: 429}, "throttled", "HTTP 429", 0, ""},
-		"429 with Retry-After 1.5":   {withHeader(&slacktest.Reply{Status: 429}, "Retry-After", "1.5"), "throttled", "HTTP 429", 0, ""},
-		"429 with a date":            {withHeader(&slacktest.Reply{Status: 429}, "Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT"), "throttled", "HTTP 429", time.Second, ""},
-		"ratelimited":                {slacktest.APIError("ratelimited"), "throttled", "Slack: ratelimited", 0, ""},
-		"rate_limited":               {slacktest.APIError("rate_limited"), "throttled", "Slack: rate_limited", 0, ""},
-		"message_limit_exceeded":     {slacktest.APIError("message_limit_exceeded"), "throttled", "Slack: message_limit_exceeded", 0, ""},
-		"internal_error":             {slacktest.APIError("internal_error"), "transient", "Slack: internal_error", 0, ""},
-		"fatal_error":                {slacktest.APIError("fatal_error"), "transient", "Slack: fatal_error", 0, ""},
-		"service_unavailable":        {slacktest.APIError("service_unavailable"), "transient", "Slack: service_unavailable", 0, ""},
-		"request_timeout":            {slacktest.APIError("request_timeout"), "transient", "Slack: request_timeout", 0, ""},
-		"team_added_to_org":          {slacktest.APIError("team_added_to_org"), "transient", "Slack: team_added_to_org", 0, ""},
-		"org_login_required":         {slacktest.APIError("org_login_required"), "transient", "Slack: org_login_required", 0, ""},
-		"an error of next year":      {slacktest.APIError("moon_in_wrong_phase"), "transient", "Slack: moon_in_wrong_phase", 0, ""},
-		"500":                        {&slacktest.Reply{Status: 500, Body: "<html>"}, "transient", "HTTP 500", 0, ""},
-		"503":                        {&slacktest.Reply{Status: 503}, "transient", "HTTP 503", 0, ""},
-		"503 with Retry-After":       {withHeader(&slacktest.Reply{Status: 503}, "Retry-After", "7"), "throttled", "HTTP 503", 7 * time.Second, ""},
-		"redirect":                   {withHeader(&slacktest.Reply{Status: 302}, "Location", "/elsewhere"), "doubtful", "HTTP 302", 0, ""},
-		"404":                        {&slacktest.Reply{Status: 404}, "doubtful", "HTTP 404", 0, ""},
-		"invalid_auth":               {slacktest.APIError("invalid_auth"), "broken", "Slack: invalid_auth", 0, relay.CauseAuth},
-		"not_authed":                 {slacktest.APIError("not_authed"), "broken", "Slack: not_authed", 0, relay.CauseAuth},
-		"token_revoked":              {slacktest.APIError("token_revoked"), "broken", "Slack: token_revoked", 0, relay.CauseAuth},
-		"token_expired":              {slacktest.APIError("token_expired"), "broken", "Slack: token_expired", 0, relay.CauseAuth},
-		"account_inactive":           {slacktest.APIError("account_inactive"), "broken", "Slack: account_inactive", 0, relay.CauseAuth},
-		"no_permission":              {slacktest.APIError("no_permission"), "broken", "Slack: no_permission", 0, relay.CauseAuth},
-		"ekm_access_denied":          {slacktest.APIError("ekm_access_denied"), "broken", "Slack: ekm_access_denied", 0, relay.CauseAuth},
-		"access_denied":              {slacktest.APIError("access_denied"), "broken", "Slack: access_denied", 0, relay.CauseAuth},
-		"missing_scope":              {jsonReply(`{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"x"}`), "broken", "Slack: missing_scope (needs chat:write)", 0, relay.CauseAuth},
-		"channel_not_found":          {slacktest.APIError("channel_not_found"), "broken", "Slack: channel_not_found (channel C0123456789)", 0, relay.CauseNotFound},
-		"is_archived":                {slacktest.APIError("is_archived"), "broken", "Slack: is_archived (channel C0123456789)", 0, relay.CauseNotFound},
-		"not_in_channel":             {slacktest.APIError("not_in_channel"), "broken", "Slack: not_in_channel (channel C0123456789)", 0, relay.CauseAuth},
-		"restricted_action":          {slacktest.APIError("restricted_action"), "broken", "Slack: restricted_action (channel C0123456789)", 0, relay.CauseAuth},
-		"restricted_action_read_…":   {slacktest.APIError("restricted_action_read_only_channel"), "broken", "Slack: restricted_action_read_only_channel (channel C0123456789)", 0, relay.CauseAuth},
-		"an error with the secret":   {slacktest.APIError("no " + testToken), "transient", "Slack: no <secret>", 0, ""},
-		"an error of many lines":     {slacktest.APIError("a\nb\x1b[2J"), "transient", `Slack: a b\x1b[2J`, 0, ""},
-		"errors of unknown form":     {jsonReply(`{"ok":false,"error":"invalid_auth","errors":[{"odd":1}]}`), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"connection closed":          {&slacktest.Reply{Cut: true}, "transient", "the connection was closed without an answer", 0, ""},
-		"an answer without an end":   {&slacktest.Reply{Endless: true, Body: `{"ok":true,"ts":"1.000001"}`}, "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},
-		"a 500 without an end":       {&slacktest.Reply{Endless: true, Status: 500, Body: "x"}, "transient", "HTTP 500", 0, ""},
-		"a broken message, all ways": {slacktest.APIError("invalid_blocks"), "refused", "Slack: invalid_blocks", 0, ""},
-	} {
+	for name, c := range apiAnswers {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := answered(t, tokenOptions, c.reply)
 			holdFault(t, err, c.kind, c.text, c.after, c.cause)
@@ -112,13 +118,7 @@ func holdFault(t *testing.T, err error, kind, text string, after time.Duration, 
 
 // Every answer of an incoming webhook: the status, and one word.
 func TestAnswersOfAWebhook(t *testing.T) {
-	for name, c := range map[string]struct {
-		reply *slacktest.Reply
-		kind  string
-		text  string
-		after time.Duration
-		cause relay.Cause
-	}{
+	for name, c := range map[string]answerCase{
 		"a word that is not ok":  {slacktest.WebhookError(200, "invalid_payload"), "refused", "HTTP 200: invalid_payload", 0, ""},
 		"an unknown word":        {slacktest.WebhookError(200, "moon"), "refused", "HTTP 200: moon", 0, ""},
 		"a page":                 {slacktest.WebhookError(200, "<html>sign in</html>"), "transient", "HTTP 200, but the answer is none of Slack's", 0, ""},

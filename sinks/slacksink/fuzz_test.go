@@ -2,6 +2,7 @@ package slacksink
 
 import (
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -95,4 +96,49 @@ func holdText(t *testing.T, text string, lines int) {
 			t.Errorf("an & that is not escaped: %q", text)
 		}
 	}
+}
+
+// FuzzAnswer holds that only a clear yes counts as one, and that no error shows
+// a secret or more than one line.
+func FuzzAnswer(f *testing.F) {
+	for _, body := range []string{
+		`{"ok":true,"ts":"1.000001"}`, `{"ok":false,"error":"invalid_auth"}`, `{"ok":false}`, `{}`, ``, `null`, `[]`, `"ok"`, `ok`, `<html>`,
+		`{"ok":true,"ts":1}`, `{"ok":false,"ts":"1.000001","error":" "}`, `{"ok":false,"error":"x","errors":["y",{"z":1}]}`,
+		`{"ok":false,"error":"` + testToken + `"}`, `no_service`, "ok\n", `{"ok":true,"ts":"1.000001"`,
+	} {
+		for _, status := range []int{200, 201, 302, 400, 403, 404, 429, 500, 503} {
+			f.Add(status, "7", body)
+		}
+	}
+	f.Add(429, "1.5", "")
+	f.Fuzz(func(t *testing.T, status int, retryAfter, body string) {
+		o := DefaultOptions()
+		o.Token, o.Channel = testToken, testChannel
+		w := DefaultOptions()
+		w.WebhookURL = "https://hooks.slack.com/services/T0/B0/" + webhookCanary
+		for _, options := range []Options{o, w} {
+			m := &memorySlack{answer: func(string) (int, http.Header, string) {
+				return max(status, 1), http.Header{"Retry-After": {retryAfter}}, body
+			}}
+			c := newClient(options, "test")
+			c.transport = m
+			ts, err := c.post(t.Context(), options.Channel, message{text: "x"}, []byte("{}"))
+			if err == nil {
+				var answer struct {
+					OK bool
+				}
+				yes := options.Token != "" && json.Unmarshal([]byte(body), &answer) == nil && answer.OK && ts != "" ||
+					options.Token == "" && strings.TrimSpace(body) == "ok"
+				if status != 200 || !yes {
+					t.Errorf("HTTP %d %q is taken for a yes", status, body)
+				}
+				continue
+			}
+			text := err.Error()
+			if strings.Contains(text, testToken) || strings.Contains(text, webhookCanary) || !utf8.ValidString(text) ||
+				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || len(text) > 1000 || text == "" {
+				t.Errorf("the error is %q", text)
+			}
+		}
+	})
 }

@@ -48,7 +48,7 @@ func render(a alert) message {
 			"late: happened "+spoken(late.Truncate(time.Minute))+" before it was received"))
 	}
 	m.blocks = append(m.blocks, smallPrint(a.moment()...))
-	if traces := a.traces(); len(traces) > 0 {
+	if traces := a.traces(w.id); len(traces) > 0 {
 		m.blocks = append(m.blocks, smallPrint(traces...))
 	}
 	return m
@@ -64,13 +64,13 @@ func (a alert) moment() []string {
 }
 
 // traces are for searching, not for deciding: source, code, id.
-func (a alert) traces() []string {
+func (a alert) traces(id string) []string {
 	f := &a.event.Fields
 	searched := code(f.SubCode.String())
 	if searched == "" {
 		searched = code(f.Event)
 	}
-	all := []string{escape(value(a.event.Source)), searched, code(subjectOf(a.event).id)}
+	all := []string{escape(value(a.event.Source)), searched, code(id)}
 	return slices.DeleteFunc(all, func(part string) bool { return part == "" })
 }
 

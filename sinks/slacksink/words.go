@@ -17,6 +17,7 @@ type words struct {
 	title  string // the first line: what happened, and why
 	cost   string // for the phone: whose bot or object, and what became of it
 	whose  string // the second line
+	id     string // of the bot or object, whole
 	advice string // side and next step, as mrkdwn; empty where there is nothing to say
 }
 
@@ -80,7 +81,7 @@ func dotOf(f *relay.Fields) string {
 func say(ev *relay.Event, life recall.Life) words {
 	f := &ev.Fields
 	s := subjectOf(ev)
-	w := words{dot: dotOf(f), whose: s.whose()}
+	w := words{dot: dotOf(f), whose: s.whose(), id: s.id}
 	what, own := happened(f.Event, life)
 	if own {
 		w.title, w.cost = fmt.Sprintf(what, "Bot"), fmt.Sprintf(what, s.bot())

@@ -105,53 +105,58 @@ func sectionOf(text string) string {
 	return fmt.Sprintf(`[{"type":"section","text":{"type":"mrkdwn","text":%q}}]`, text)
 }
 
-// Each case is refused with Slack's error, or, where want is empty, accepted
-// with a fault.
+const element = `{"type":"mrkdwn","text":"x"}`
+
+// violation is a change to a good message. want is Slack's error; empty where
+// it accepts the message all the same.
+type violation struct {
+	changes []string
+	want    string
+	fault   string
+}
+
+var violations = map[string]violation{
+	"no token":             {[]string{"token", ""}, "not_authed", "without a token"},
+	"wrong token":          {[]string{"token", "xoxb-other"}, "invalid_auth", "wrong token"},
+	"unknown channel":      {[]string{"channel", "C0000000000"}, "channel_not_found", "not known"},
+	"nothing to say":       {[]string{"text", "", "blocks", ""}, "no_text", "neither text nor blocks"},
+	"blocks alone":         {[]string{"text", ""}, "", "blocks without text"},
+	"long text":            {[]string{"text", strings.Repeat("é", 40_001)}, "msg_too_long", "40000"},
+	"previews of links":    {[]string{"unfurl_links", ""}, "", "unfurl_links"},
+	"previews of media":    {[]string{"unfurl_media", "true"}, "", "unfurl_media"},
+	"unknown argument":     {[]string{"icon_emoji", ":x:"}, "", "icon_emoji"},
+	"metadata no JSON":     {[]string{"metadata", "x"}, "", "metadata"},
+	"metadata no payload":  {[]string{"metadata", `{"event_type":"x"}`}, "", "metadata"},
+	"metadata no text":     {[]string{"metadata", `{"event_type":"x","event_payload":{"id":1}}`}, "", "id is not a text"},
+	"blocks no JSON":       {[]string{"blocks", "["}, "invalid_blocks_format", "blocks"},
+	"blocks no list":       {[]string{"blocks", `{"type":"section"}`}, "invalid_blocks_format", "blocks"},
+	"unknown block":        {[]string{"blocks", `[{"type":"sectoin"}]`}, "invalid_blocks", "sectoin"},
+	"51 blocks":            {[]string{"blocks", blocksOf(51, `{"type":"divider"}`)}, "invalid_blocks", "51 blocks"},
+	"section of nothing":   {[]string{"blocks", `[{"type":"section"}]`}, "invalid_blocks", "needs text or fields"},
+	"section too long":     {[]string{"blocks", sectionOf(strings.Repeat("é", 3001))}, "invalid_blocks", "3000"},
+	"section empty":        {[]string{"blocks", sectionOf("")}, "invalid_blocks", "minimum length"},
+	"text of unknown type": {[]string{"blocks", `[{"type":"section","text":{"type":"markdown","text":"x"}}]`}, "invalid_blocks", "type must be"},
+	"emoji in mrkdwn":      {[]string{"blocks", `[{"type":"section","text":{"type":"mrkdwn","text":"x","emoji":true}}]`}, "invalid_blocks", "emoji"},
+	"11 fields":            {[]string{"blocks", `[{"type":"section","fields":` + blocksOf(11, element) + `}]`}, "invalid_blocks", "11 fields"},
+	"field null":           {[]string{"blocks", `[{"type":"section","fields":[null]}]`}, "invalid_blocks", "null is no text"},
+	"context of nothing":   {[]string{"blocks", `[{"type":"context","elements":[]}]`}, "invalid_blocks", "0 elements"},
+	"11 elements":          {[]string{"blocks", `[{"type":"context","elements":` + blocksOf(11, element) + `}]`}, "invalid_blocks", "11 elements"},
+	"element of a button":  {[]string{"blocks", `[{"type":"context","elements":[{"type":"button"}]}]`}, "invalid_blocks_format", "button"},
+	"header in mrkdwn":     {[]string{"blocks", `[{"type":"header","text":{"type":"mrkdwn","text":"x"}}]`}, "invalid_blocks", "plain_text"},
+	"header too long":      {[]string{"blocks", `[{"type":"header","text":{"type":"plain_text","text":"` + strings.Repeat("x", 151) + `"}}]`}, "invalid_blocks", "150"},
+	"unknown field":        {[]string{"blocks", `[{"type":"section","text":{"type":"mrkdwn","text":"x","bold":true}}]`}, "invalid_blocks", "blocks[0].text.bold is not a field"},
+	"block id twice":       {[]string{"blocks", `[{"type":"divider","block_id":"a"},{"type":"divider","block_id":"a"}]`}, "invalid_blocks", "block_id"},
+	"too much in all":      {[]string{"blocks", blocksOf(5, strings.Trim(sectionOf(strings.Repeat("x", 2700)), "[]"))}, "msg_blocks_too_long", "13500"},
+	"raw angle brackets":   {[]string{"blocks", sectionOf("<script>")}, "", "no markup"},
+	"bracket not closed":   {[]string{"text", "a < b"}, "", "no markup"},
+	"raw ampersand":        {[]string{"text", "a & b"}, "", "not escaped"},
+	"lone bracket":         {[]string{"text", "a > b"}, "", "not escaped"},
+	"broken date":          {[]string{"blocks", sectionOf("<!date^x^{time}|y>")}, "", "no markup"},
+	"link to a script":     {[]string{"blocks", sectionOf("<javascript:alert(1)|x>")}, "", "no markup"},
+}
+
 func TestViolations(t *testing.T) {
-	const element = `{"type":"mrkdwn","text":"x"}`
-	for name, c := range map[string]struct {
-		changes []string
-		want    string
-		fault   string
-	}{
-		"no token":             {[]string{"token", ""}, "not_authed", "without a token"},
-		"wrong token":          {[]string{"token", "xoxb-other"}, "invalid_auth", "wrong token"},
-		"unknown channel":      {[]string{"channel", "C0000000000"}, "channel_not_found", "not known"},
-		"nothing to say":       {[]string{"text", "", "blocks", ""}, "no_text", "neither text nor blocks"},
-		"blocks alone":         {[]string{"text", ""}, "", "blocks without text"},
-		"long text":            {[]string{"text", strings.Repeat("é", 40_001)}, "msg_too_long", "40000"},
-		"previews of links":    {[]string{"unfurl_links", ""}, "", "unfurl_links"},
-		"previews of media":    {[]string{"unfurl_media", "true"}, "", "unfurl_media"},
-		"unknown argument":     {[]string{"icon_emoji", ":x:"}, "", "icon_emoji"},
-		"metadata no JSON":     {[]string{"metadata", "x"}, "", "metadata"},
-		"metadata no payload":  {[]string{"metadata", `{"event_type":"x"}`}, "", "metadata"},
-		"metadata no text":     {[]string{"metadata", `{"event_type":"x","event_payload":{"id":1}}`}, "", "id is not a text"},
-		"blocks no JSON":       {[]string{"blocks", "["}, "invalid_blocks_format", "blocks"},
-		"blocks no list":       {[]string{"blocks", `{"type":"section"}`}, "invalid_blocks_format", "blocks"},
-		"unknown block":        {[]string{"blocks", `[{"type":"sectoin"}]`}, "invalid_blocks", "sectoin"},
-		"51 blocks":            {[]string{"blocks", blocksOf(51, `{"type":"divider"}`)}, "invalid_blocks", "51 blocks"},
-		"section of nothing":   {[]string{"blocks", `[{"type":"section"}]`}, "invalid_blocks", "needs text or fields"},
-		"section too long":     {[]string{"blocks", sectionOf(strings.Repeat("é", 3001))}, "invalid_blocks", "3000"},
-		"section empty":        {[]string{"blocks", sectionOf("")}, "invalid_blocks", "minimum length"},
-		"text of unknown type": {[]string{"blocks", `[{"type":"section","text":{"type":"markdown","text":"x"}}]`}, "invalid_blocks", "type must be"},
-		"emoji in mrkdwn":      {[]string{"blocks", `[{"type":"section","text":{"type":"mrkdwn","text":"x","emoji":true}}]`}, "invalid_blocks", "emoji"},
-		"11 fields":            {[]string{"blocks", `[{"type":"section","fields":` + blocksOf(11, element) + `}]`}, "invalid_blocks", "11 fields"},
-		"field null":           {[]string{"blocks", `[{"type":"section","fields":[null]}]`}, "invalid_blocks", "null is no text"},
-		"context of nothing":   {[]string{"blocks", `[{"type":"context","elements":[]}]`}, "invalid_blocks", "0 elements"},
-		"11 elements":          {[]string{"blocks", `[{"type":"context","elements":` + blocksOf(11, element) + `}]`}, "invalid_blocks", "11 elements"},
-		"element of a button":  {[]string{"blocks", `[{"type":"context","elements":[{"type":"button"}]}]`}, "invalid_blocks_format", "button"},
-		"header in mrkdwn":     {[]string{"blocks", `[{"type":"header","text":{"type":"mrkdwn","text":"x"}}]`}, "invalid_blocks", "plain_text"},
-		"header too long":      {[]string{"blocks", `[{"type":"header","text":{"type":"plain_text","text":"` + strings.Repeat("x", 151) + `"}}]`}, "invalid_blocks", "150"},
-		"unknown field":        {[]string{"blocks", `[{"type":"section","text":{"type":"mrkdwn","text":"x","bold":true}}]`}, "invalid_blocks", "blocks[0].text.bold is not a field"},
-		"block id twice":       {[]string{"blocks", `[{"type":"divider","block_id":"a"},{"type":"divider","block_id":"a"}]`}, "invalid_blocks", "block_id"},
-		"too much in all":      {[]string{"blocks", blocksOf(5, strings.Trim(sectionOf(strings.Repeat("x", 2700)), "[]"))}, "msg_blocks_too_long", "13500"},
-		"raw angle brackets":   {[]string{"blocks", sectionOf("<script>")}, "", "no markup"},
-		"bracket not closed":   {[]string{"text", "a < b"}, "", "no markup"},
-		"raw ampersand":        {[]string{"text", "a & b"}, "", "not escaped"},
-		"lone bracket":         {[]string{"text", "a > b"}, "", "not escaped"},
-		"broken date":          {[]string{"blocks", sectionOf("<!date^x^{time}|y>")}, "", "no markup"},
-		"link to a script":     {[]string{"blocks", sectionOf("<javascript:alert(1)|x>")}, "", "no markup"},
-	} {
+	for name, c := range violations {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Options{})
 			_, body, _ := post(t, s.APIURL()+"chat.postMessage", urlencoded, form(c.changes...), nil)
