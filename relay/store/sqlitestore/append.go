@@ -14,10 +14,12 @@ import (
 // appendJob stores one event with its deliveries.
 type appendJob struct {
 	answer
-	event   *relay.Event
+	given   *relay.Event // by the caller
+	event   *relay.Event // what is stored: given, or what quarantine left of it
 	targets []relay.Target
 	row     eventRow
 	receipt relay.Receipt
+	kept    []recentDelivery // those that may be handed out at once
 }
 
 func (j *appendJob) rows() int { return 1 + len(j.targets) }
@@ -30,7 +32,7 @@ func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target)
 	if s.full.Load() && !s.mayUseReserve(ev) {
 		return relay.Receipt{}, relay.ErrFull
 	}
-	j := &appendJob{answer: newAnswer(), event: ev, targets: to, row: rowOf(ev)}
+	j := &appendJob{answer: newAnswer(), given: ev, event: ev, targets: to, row: rowOf(ev)}
 	if err := s.queue.put(j); err != nil {
 		return relay.Receipt{}, err
 	}
@@ -56,7 +58,7 @@ func (j *appendJob) quarantine(why error) bool {
 }
 
 func (j *appendJob) apply(w *writer) error {
-	j.receipt = relay.Receipt{}
+	j.receipt, j.kept = relay.Receipt{}, j.kept[:0]
 	known, err := j.known(w)
 	if known || err != nil {
 		return err
@@ -76,14 +78,19 @@ func (j *appendJob) apply(w *writer) error {
 		}
 	}
 	j.receipt.Seq = seq
+	w.appended = append(w.appended, j)
 	return nil
+}
+
+// published is called when the event is committed, before anybody is told.
+func (j *appendJob) published(r *recent) {
+	j.given.Seq, j.event.Seq = j.receipt.Seq, j.receipt.Seq
+	r.add(j.event, j.kept)
 }
 
 func (j *appendJob) finish(err error) {
 	if err != nil {
 		j.receipt = relay.Receipt{}
-	} else if !j.receipt.Duplicate {
-		j.event.Seq = j.receipt.Seq
 	}
 	j.answer <- err
 }
@@ -174,7 +181,8 @@ func (j *appendJob) deliver(w *writer, seq relay.Seq, to *relay.Target) error {
 	if !to.After.IsZero() {
 		state = stateWaiting
 	}
-	if err := bind(st, int64(seq), to.Sink, store.ColumnName(to.Key), to.Route, state, nanos(to.After)); err != nil {
+	key := store.ColumnName(to.Key)
+	if err := bind(st, int64(seq), to.Sink, key, to.Route, state, nanos(to.After)); err != nil {
 		return err
 	}
 	if err := st.Exec(); err != nil {
@@ -183,6 +191,7 @@ func (j *appendJob) deliver(w *writer, seq relay.Seq, to *relay.Target) error {
 	w.changes = append(w.changes, change{sink: sink, seq: seq, to: pending})
 	if state == stateReady {
 		w.touch(sink)
+		j.kept = append(j.kept, recentDelivery{sink.name, key, to.Route, true})
 	} else if due, there := w.timers[to.Sink]; !there || nanos(to.After) < due {
 		w.timers[to.Sink] = nanos(to.After)
 	}

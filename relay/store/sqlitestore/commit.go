@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -90,8 +91,15 @@ func settleFirst(w *writer, sink *sinkState, row store.Row, s *relay.Settlement)
 	if err != nil {
 		return false, err
 	}
-	tries := addTry(nil, attemptOf(w, s))
-	if err := bind(st, int64(row.Seq), sink.name, row.Pos, state, nanos(began(w, s)), nanos(w.now), tries); err != nil {
+	w.note = addTry(w.note[:0], attemptOf(w, s))
+	err = errors.Join(st.BindInt64(1, int64(row.Seq)), st.BindInt64(3, row.Pos), st.BindInt64(4, int64(state)),
+		st.BindInt64(5, nanos(began(w, s))), st.BindInt64(6, nanos(w.now)), st.BindBlob(7, w.note))
+	if err == nil && w.settling != sink {
+		// What is bound stays bound: a batch is of one sink.
+		err = st.BindText(2, sink.name)
+		w.settling = sink
+	}
+	if err != nil {
 		return false, err
 	}
 	if err := st.Exec(); err != nil || w.Changes() == 0 {

@@ -77,6 +77,8 @@ func TestContract(t *testing.T) {
 
 // damage changes the body of an event behind the store's back.
 func (h *harness) damage(source, id string) {
+	h.open.recent.clear()
+	h.open.readBack.clear()
 	a := access{path: filepath.Join(h.dir, databaseFile), vfs: "os", synchronous: "FULL", cacheKiB: 100}
 	d, err := openDB(a)
 	if err != nil {

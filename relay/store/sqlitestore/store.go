@@ -29,6 +29,8 @@ type Store struct {
 	queue     *queue
 	sinks     sinkTable
 	age       age
+	recent    recent
+	readBack  readBack
 	full      atomic.Bool // new events are refused for want of room
 	room      atomic.Pointer[Usage]
 	running   atomic.Bool

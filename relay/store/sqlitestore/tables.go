@@ -139,29 +139,74 @@ func (t tables) Sink(_ context.Context, sink string) (paused bool, turn int64, e
 	return false, 0, nil
 }
 
-func (t tables) Load(ctx context.Context, sink string, rows []store.Row, maxBytes int) (loaded []store.Loaded, err error) {
-	err = t.read(ctx, func(d *db) error {
-		bytes := 0
-		for _, row := range rows {
-			l, err := d.load(sink, row)
-			if err != nil {
-				return err
-			}
-			if l.Delivery != nil {
-				bytes += len(l.Delivery.Event.Raw)
-				if bytes > maxBytes && len(loaded) > 0 {
-					return nil
+func (t tables) Load(ctx context.Context, sink string, rows []store.Row, maxBytes int) ([]store.Loaded, error) {
+	l := loading{loaded: make([]store.Loaded, 0, len(rows)), maxBytes: maxBytes}
+	for _, row := range rows {
+		d := t.recent.load(sink, row)
+		if d == nil || !l.add(store.Loaded{Row: row, Delivery: d}) {
+			break
+		}
+	}
+	rest := rows[len(l.loaded):]
+	if len(rest) == 0 || l.full {
+		return l.loaded, nil
+	}
+	err := t.read(ctx, func(d *db) error {
+		for _, row := range rest {
+			one := store.Loaded{Row: row, Delivery: t.recent.load(sink, row)}
+			if one.Delivery == nil {
+				var err error
+				if one, err = t.load(d, sink, row); err != nil {
+					return err
 				}
 			}
-			loaded = append(loaded, l)
+			if !l.add(one) {
+				return nil
+			}
 		}
 		return nil
 	})
-	return loaded, err
+	return l.loaded, err
 }
 
-// load reads one delivery with its event. Where the event cannot be read, the
-// delivery row alone tells whether there is something to give up.
+// loading is an answer in the making.
+type loading struct {
+	loaded          []store.Loaded
+	bytes, maxBytes int
+	full            bool
+}
+
+// add takes one more; false says that its body would be too much.
+func (l *loading) add(one store.Loaded) bool {
+	if one.Delivery != nil {
+		l.bytes += len(one.Delivery.Event.Raw)
+		if l.full = l.bytes > l.maxBytes && len(l.loaded) > 0; l.full {
+			return false
+		}
+	}
+	l.loaded = append(l.loaded, one)
+	return true
+}
+
+// load reads one delivery, and its event unless it was read lately. Where the
+// event cannot be read, the delivery row alone tells whether there is something
+// to give up.
+func (t tables) load(d *db, sink string, row store.Row) (l store.Loaded, err error) {
+	if ev := t.readBack.get(row.Seq); ev != nil {
+		l.Row = row
+		err = d.query(sqlDelivery, func(st *sqlite3.Stmt) bool {
+			l.Delivery = deliveryOf(ev, scanDelivery(st, 0), row)
+			return false
+		}, int64(row.Seq), sink, row.Pos)
+		return l, err
+	}
+	l, err = d.load(sink, row)
+	if err == nil && l.Delivery != nil {
+		t.readBack.put(l.Delivery.Event)
+	}
+	return l, err
+}
+
 func (d *db) load(sink string, row store.Row) (l store.Loaded, err error) {
 	l.Row = row
 	err = d.query(sqlLoad, func(st *sqlite3.Stmt) bool {

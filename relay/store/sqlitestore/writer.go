@@ -18,12 +18,17 @@ type writer struct {
 	next, saved int64 // the next number; as committed
 
 	// What becomes true when the transaction commits.
-	changes []change
-	touched []*sinkState          // have deliveries that may be handed out
-	turned  []string              // sinks whose own row has changed
-	timers  map[string]int64      // sinks with new timers, and the earliest
-	fresh   map[string]*sinkState // named for the first time
-	effects []func()
+	changes  []change
+	touched  []*sinkState          // have deliveries that may be handed out
+	turned   []string              // sinks whose own row has changed
+	timers   map[string]int64      // sinks with new timers, and the earliest
+	fresh    map[string]*sinkState // named for the first time
+	appended []*appendJob
+	effects  []func()
+
+	// The usual settlement binds what differs from the last one.
+	settling *sinkState
+	note     []byte
 
 	waiting []job // undone for want of room, to be tried again
 	seen    bool  // ids of removed events are kept
@@ -87,6 +92,10 @@ func (w *writer) publish() {
 		f()
 	}
 	t.mu.Unlock()
+	for _, j := range w.appended {
+		j.published(&w.store.recent)
+	}
+	w.store.recent.touch(w.changes)
 	for _, s := range w.touched {
 		s.touched = false
 		w.store.Appended(s.name)
@@ -102,6 +111,8 @@ func (w *writer) publish() {
 
 func (w *writer) reset() {
 	w.changes, w.touched, w.turned, w.effects = w.changes[:0], w.touched[:0], nil, nil
+	clear(w.appended)
+	w.appended = w.appended[:0]
 	clear(w.fresh)
 	clear(w.timers)
 }
