@@ -128,6 +128,18 @@ const (
 	StateMuted     = "muted"
 )
 
+// What became of an event that has no delivery: it stands where a [Query] of
+// events has the state of deliveries.
+const (
+	StateFiltered    = "filtered"    // understood, and wanted by no route
+	StateQuarantined = "quarantined" // not understood
+)
+
+// BuiltInPrefix begins the names of the sinks that the relay has without being
+// told: their deliveries are timers, which no person has asked for. No name in
+// the configuration begins so.
+const BuiltInPrefix = "_"
+
 // Status is one delivery as people see it.
 type Status struct {
 	Ref
@@ -141,7 +153,8 @@ type Status struct {
 // Query selects events or deliveries, newest first. Empty fields select all.
 type Query struct {
 	Source, Sink, State, Event, Bot string
-	Since, Until                    time.Time
+	Since, Until                    time.Time         // of receipt; Until itself is not in it
+	OldestFirst                     bool              // the other way round; of events alone
 	Match                           func(*Event) bool // called with no body unless the caller asked for one event
 	Limit                           int
 	From                            string // Next of the page before
@@ -153,6 +166,9 @@ type Page[T any] struct {
 	Next    string    // "" only at the end
 	Reached time.Time // how far back it looked
 }
+
+// BotRef names one bot.
+type BotRef struct{ Source, Bot string }
 
 // Backlog is what waits for one sink.
 type Backlog struct {
@@ -167,12 +183,18 @@ type Backlog struct {
 type Reader interface {
 	// Event returns nil without an error when there is none.
 	Event(ctx context.Context, source, id string) (*Event, []Status, error)
-	// Events returns headers without bodies, newest first.
+	// Events returns headers without bodies, newest first. A Sink and a State
+	// select events that have such a delivery; the State may also be
+	// StateFiltered or StateQuarantined. Timers are not looked at.
 	Events(ctx context.Context, q Query) (Page[*Event], error)
 	Deliveries(ctx context.Context, q Query) (Page[Status], error)
 	// Bot returns the events of one bot for which OnTimeline holds, in commit
 	// order, without bodies.
 	Bot(ctx context.Context, source, bot string) ([]*Event, error)
+	// Bots returns up to limit bots whose id begins with prefix and that have a
+	// timeline, in order of source and id, without looking at their events. An id
+	// over 256 bytes stands as the sha256:… that Bot takes, too.
+	Bots(ctx context.Context, prefix string, limit int) ([]BotRef, error)
 	Sinks(ctx context.Context) ([]Backlog, error)
 }
 
@@ -197,6 +219,9 @@ type Operator interface {
 	// Move takes the unfinished deliveries of one sink to another, as replayed
 	// ones, and returns how many.
 	Move(ctx context.Context, from, to string) (int, error)
+	// Discard ends the unfinished deliveries of one sink, as Drop does, and
+	// returns how many. What comes in meanwhile is left.
+	Discard(ctx context.Context, sink string) (int, error)
 	// Pause stops or resumes a sink by hand. Every relay obeys; it survives
 	// restarts.
 	Pause(ctx context.Context, sink string, paused bool) error

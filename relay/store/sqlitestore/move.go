@@ -22,25 +22,52 @@ func (s *Store) Move(ctx context.Context, from, to string) (moved int, err error
 	if from == to {
 		return 0, fmt.Errorf("move: %s is the same sink", to)
 	}
+	moved, err = s.eachUnfinished(ctx, from, func(w *writer, d deliveryRow, seq relay.Seq) error {
+		target, err := w.sink(to)
+		if err != nil {
+			return err
+		}
+		return w.moveOne(d, seq, target)
+	})
+	if err != nil {
+		return moved, fmt.Errorf("move from %s to %s: %w", from, to, err)
+	}
+	return moved, nil
+}
+
+// Discard is [relay.Operator]'s.
+func (s *Store) Discard(ctx context.Context, sink string) (discarded int, err error) {
+	discarded, err = s.eachUnfinished(ctx, sink, func(w *writer, d deliveryRow, seq relay.Seq) error {
+		return w.end(seq, d, addTry(d.tries, relay.Attempt{Began: w.now, Note: "discarded"}))
+	})
+	if err != nil {
+		return discarded, fmt.Errorf("discard what waits for %s: %w", sink, err)
+	}
+	return discarded, nil
+}
+
+// eachUnfinished changes the unfinished deliveries of a sink that were stored
+// before it began, the oldest first, some of them in one commit.
+func (s *Store) eachUnfinished(ctx context.Context, sink string, change func(*writer, deliveryRow, relay.Seq) error) (changed int, err error) {
 	var upto int64
 	if err := s.submit(ctx, 1, func(w *writer) error { upto = w.next; return nil }); err != nil {
-		return 0, fmt.Errorf("move from %s to %s: %w", from, to, err)
+		return 0, err
 	}
 	for {
-		rows, err := s.unfinished(ctx, from, upto)
+		rows, err := s.unfinished(ctx, sink, upto)
 		if err != nil || len(rows) == 0 {
-			return moved, err
+			return changed, err
 		}
 		for part := range slices.Chunk(rows, chunk) {
 			n := 0
 			err := s.submit(ctx, len(part), func(w *writer) (err error) {
-				n, err = w.move(from, to, part)
+				n, err = w.eachStill(sink, part, change)
 				return err
 			})
 			if err != nil {
-				return moved, fmt.Errorf("move from %s to %s: %w", from, to, err)
+				return changed, err
 			}
-			moved += n
+			changed += n
 		}
 	}
 }
@@ -91,26 +118,22 @@ func (s *Store) unfinished(ctx context.Context, sink string, upto int64) ([]stor
 	return rows, err
 }
 
-// move gives these rows of from to to, as far as they are still unfinished.
-func (w *writer) move(from, to string, rows []store.Row) (moved int, err error) {
-	target, err := w.sink(to)
-	if err != nil {
-		return 0, err
-	}
+// eachStill changes these rows of a sink, as far as they are still unfinished.
+func (w *writer) eachStill(sink string, rows []store.Row, change func(*writer, deliveryRow, relay.Seq) error) (changed int, err error) {
 	for _, row := range rows {
-		d, found, err := w.delivery(row.Seq, from)
+		d, found, err := w.delivery(row.Seq, sink)
 		if err != nil {
-			return moved, err
+			return changed, err
 		}
 		if !found || d.pos != row.Pos || d.state >= stateDelivered {
 			continue
 		}
-		if err := w.moveOne(d, row.Seq, target); err != nil {
-			return moved, err
+		if err := change(w, d, row.Seq); err != nil {
+			return changed, err
 		}
-		moved++
+		changed++
 	}
-	return moved, nil
+	return changed, nil
 }
 
 func (w *writer) moveOne(d deliveryRow, seq relay.Seq, to *sinkState) error {

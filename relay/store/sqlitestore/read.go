@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -24,13 +25,6 @@ const (
 // damagedTrouble is the trouble of an event that does not fit its hash, as it
 // is shown. Its other fields are not to be trusted.
 const damagedTrouble = "stored event is damaged"
-
-// StateFiltered and StateQuarantined select events by what became of them, in
-// the State of a Query of Events, beside the states of their deliveries.
-const (
-	StateFiltered    = "filtered"
-	StateQuarantined = "quarantined"
-)
 
 // shown is scanEvent for people: an event that does not fit its hash is shown
 // as damaged.
@@ -84,6 +78,37 @@ func (s *Store) Bot(ctx context.Context, source, bot string) (list []*relay.Even
 	return list, nil
 }
 
+// Bots is [relay.Reader]'s. It goes from id to id in the index, whatever the
+// number of their events.
+func (s *Store) Bots(ctx context.Context, prefix string, limit int) (list []relay.BotRef, err error) {
+	err = s.readers.read(ctx, func(d *db) error {
+		source, more, err := d.text(sqlNextSource, "")
+		for ; more && err == nil && len(list) < limit; source, more, err = d.text(sqlNextSource, source) {
+			bot, found, err := d.text(sqlNextBot, source, prefix)
+			for ; found && err == nil && strings.HasPrefix(bot, prefix) && len(list) < limit; bot, found, err = d.text(sqlNextBot, source, bot+"\x00") {
+				list = append(list, relay.BotRef{Source: source, Bot: bot})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for bots that begin with %q: %w", prefix, err)
+	}
+	return list, nil
+}
+
+// text reads the one text of the first row.
+func (d *db) text(q statement, args ...any) (text string, found bool, err error) {
+	err = d.query(q, func(st *sqlite3.Stmt) bool {
+		text, found = st.ColumnText(0), true
+		return false
+	}, args...)
+	return text, found, err
+}
+
 // pager is one page in the making.
 type pager struct {
 	query    relay.Query
@@ -91,7 +116,7 @@ type pager struct {
 	deadline time.Time
 	clock    store.Clock
 	looked   int
-	over     bool // what follows is older than Since
+	over     bool // what follows lies outside of Since and Until
 }
 
 func (s *Store) pager(q relay.Query) *pager {
@@ -118,10 +143,14 @@ const clockSlack = 5 * time.Minute
 func (p *pager) inTime(received time.Time) bool {
 	q := &p.query
 	if !q.Since.IsZero() && received.Before(q.Since) {
-		p.over = p.over || received.Before(q.Since.Add(-clockSlack))
+		p.over = p.over || !q.OldestFirst && received.Before(q.Since.Add(-clockSlack))
 		return false
 	}
-	return q.Until.IsZero() || received.Before(q.Until)
+	if !q.Until.IsZero() && !received.Before(q.Until) {
+		p.over = p.over || q.OldestFirst && received.After(q.Until.Add(clockSlack))
+		return false
+	}
+	return true
 }
 
 // wants tells whether the event fits everything that the query says about
@@ -135,23 +164,25 @@ func (p *pager) wants(ev *relay.Event) bool {
 		(q.Match == nil || q.Match(ev))
 }
 
-// Events is [relay.Reader]'s. A Sink and a State select events that have such a
-// delivery; the State may also be StateFiltered or StateQuarantined.
+// Events is [relay.Reader]'s.
 func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*relay.Event], err error) {
 	p := s.pager(q)
 	from := int64(math.MaxInt64)
+	if q.OldestFirst {
+		from = 0
+	}
 	if q.From != "" {
 		if from, err = strconv.ParseInt(q.From, 10, 64); err != nil {
 			return page, fmt.Errorf("read events: page %q is none that was given out", q.From)
 		}
 	}
 	err = s.readers.read(ctx, func(d *db) error {
-		if q.From == "" && !q.Until.IsZero() {
-			if from, err = d.seqAt(q.Until.Add(clockSlack)); err != nil {
+		if q.From == "" {
+			if from, err = p.begin(d, from); err != nil {
 				return err
 			}
 		}
-		return p.events(d, from, &page)
+		return p.events(d, p.walk(), from, &page)
 	})
 	if err != nil {
 		return relay.Page[*relay.Event]{}, fmt.Errorf("read events: %w", err)
@@ -159,15 +190,49 @@ func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*rel
 	return page, nil
 }
 
-// events fills a page downwards, beginning with the number from. Behind a page that cannot be read
-// it goes on number by number.
-func (p *pager) events(d *db, from int64, page *relay.Page[*relay.Event]) error {
+// begin is the number at which the first page begins; otherwise where no time
+// says more.
+func (p *pager) begin(d *db, otherwise int64) (int64, error) {
+	q := &p.query
+	switch {
+	case q.OldestFirst && !q.Since.IsZero():
+		return d.seqAt(q.Since.Add(-clockSlack))
+	case !q.OldestFirst && !q.Until.IsZero():
+		return d.seqAt(q.Until.Add(clockSlack))
+	}
+	return otherwise, nil
+}
+
+// walk is a way through the events.
+type walk struct {
+	sql  statement
+	step int64 // to the next number
+}
+
+// walk is the way that the query goes. What was not understood has an index of
+// its own: it is looked for among a million that were.
+func (p *pager) walk() walk {
+	quarantined := p.query.State == relay.StateQuarantined
+	switch {
+	case p.query.OldestFirst && quarantined:
+		return walk{sqlTroubleUp, 1}
+	case p.query.OldestFirst:
+		return walk{sqlEventsFrom, 1}
+	case quarantined:
+		return walk{sqlTroubleDown, -1}
+	}
+	return walk{sqlEventsDown, -1}
+}
+
+// events fills a page, beginning with the number from. Behind a page of the
+// file that cannot be read it goes on number by number.
+func (p *pager) events(d *db, way walk, from int64, page *relay.Page[*relay.Event]) error {
 	for {
 		var inner error
 		stopped := false
-		last := from + 1
-		err := d.query(sqlEventsDown, func(st *sqlite3.Stmt) bool {
-			last = st.ColumnInt64(0)
+		next := from
+		err := d.query(way.sql, func(st *sqlite3.Stmt) bool {
+			next = st.ColumnInt64(0) + way.step
 			inner, stopped = p.event(d, shown(st, false), page)
 			return inner == nil && !stopped
 		}, from)
@@ -175,7 +240,7 @@ func (p *pager) events(d *db, from int64, page *relay.Page[*relay.Event]) error 
 		case inner != nil:
 			return inner
 		case stopped && !p.over:
-			page.Next = strconv.FormatInt(last-1, 10)
+			page.Next = strconv.FormatInt(next, 10)
 			return nil
 		case stopped || err == nil:
 			return nil
@@ -183,7 +248,7 @@ func (p *pager) events(d *db, from int64, page *relay.Page[*relay.Event]) error 
 			return err
 		}
 		var more bool
-		if from, more, err = d.readableBelow(last); err != nil || !more {
+		if from, more, err = d.readable(next, way.step); err != nil || !more {
 			return err
 		}
 	}
@@ -207,7 +272,7 @@ func (p *pager) event(d *db, ev *relay.Event, page *relay.Page[*relay.Event]) (e
 // fits tells whether the event has a delivery as the query wants it.
 func (p *pager) fits(d *db, ev *relay.Event) (bool, error) {
 	q := &p.query
-	if q.State == StateQuarantined {
+	if q.State == relay.StateQuarantined {
 		return ev.Trouble != "", nil
 	}
 	if q.Sink == "" && q.State == "" {
@@ -216,21 +281,24 @@ func (p *pager) fits(d *db, ev *relay.Event) (bool, error) {
 	found, any := false, false
 	err := d.query(sqlEventStates, func(st *sqlite3.Stmt) bool {
 		row := scanDelivery(st, 0)
+		if strings.HasPrefix(row.sink, relay.BuiltInPrefix) {
+			return true
+		}
 		any = true
 		found = (q.Sink == "" || row.sink == q.Sink) && (q.State == "" || row.public() == q.State)
 		return !found
 	}, int64(ev.Seq))
-	if q.State == StateFiltered {
+	if q.State == relay.StateFiltered {
 		return !any && ev.Trouble == "", err
 	}
 	return found, err
 }
 
-// readableBelow finds the next event that can be read, after a damaged page. It
-// gives up after as many numbers as a page may hold, and more.
-func (d *db) readableBelow(seq int64) (from int64, more bool, err error) {
+// readable finds the next event that can be read, past a damaged page of the
+// file. It gives up after as many numbers as such a page may hold, and more.
+func (d *db) readable(from, step int64) (seq int64, more bool, err error) {
 	const perPage = 4096
-	for n := seq - 1; n > 0 && n > seq-perPage; n-- {
+	for n := from; n > 0 && (n-from)*step < perPage; n += step {
 		found := false
 		err := d.query(sqlEventBySeq, func(*sqlite3.Stmt) bool { found = true; return false }, n)
 		if err == nil && found {

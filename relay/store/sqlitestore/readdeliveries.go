@@ -84,14 +84,23 @@ func (p *pager) deliveries(d *db, from place, page *relay.Page[relay.Status]) er
 			return true
 		}
 		last = at
+		row := scanDelivery(st, 1)
+		if !p.ofSink(row) && p.query.Since.IsZero() {
+			stopped = p.late()
+			return !stopped
+		}
 		if ev == nil || int64(ev.Seq) != at.seq {
 			if ev, inner = d.header(at.seq); inner != nil {
 				return false
 			}
 		}
-		stopped = p.delivery(ev, scanDelivery(st, 1), page)
+		stopped = p.delivery(ev, row, page)
 		return !stopped && !p.over
 	}, from.seq)
+	if inner == nil && stopped && (ev == nil || int64(ev.Seq) != last.seq) {
+		ev, inner = d.header(last.seq)
+		page.Reached = ev.Received
+	}
 	if inner != nil {
 		return inner
 	}
@@ -147,11 +156,17 @@ func (p *pager) dead(d *db, sinks []string, from place, page *relay.Page[relay.S
 // delivery looks at one delivery; true when the page has ended with it.
 func (p *pager) delivery(ev *relay.Event, row deliveryRow, page *relay.Page[relay.Status]) (stop bool) {
 	page.Reached = ev.Received
-	q := &p.query
-	if (q.Sink == "" || row.sink == q.Sink) && (q.State == "" || row.public() == q.State) && p.wants(ev) {
+	if p.ofSink(row) && p.wants(ev) {
 		page.Items = append(page.Items, row.status(ev.Source, ev.ID))
 	}
 	return len(page.Items) >= p.limit || p.late()
+}
+
+// ofSink tells whether the delivery is of the sink and in the state that the
+// query wants, which needs no look at its event.
+func (p *pager) ofSink(row deliveryRow) bool {
+	q := &p.query
+	return (q.Sink == "" || row.sink == q.Sink) && (q.State == "" || row.public() == q.State)
 }
 
 // header reads an event without its body. One that cannot be read is shown as

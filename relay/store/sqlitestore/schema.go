@@ -31,6 +31,7 @@ CREATE TABLE event (
 ) STRICT;
 CREATE UNIQUE INDEX event_id ON event (source, id);
 CREATE INDEX event_bot ON event (source, bot, seq) WHERE bot IS NOT NULL;
+CREATE INDEX event_trouble ON event (seq) WHERE trouble <> '';
 
 CREATE TABLE delivery (
   seq INTEGER NOT NULL,          -- of its event

@@ -46,6 +46,10 @@ const (
 	sqlEventBySeq
 	sqlEventStates
 	sqlEventsDown
+	sqlTroubleDown
+	sqlTroubleUp
+	sqlNextSource
+	sqlNextBot
 	sqlSeqBefore
 	sqlBotEvents
 	sqlDeliveriesDown
@@ -97,6 +101,7 @@ const (
 	whereBlocked = ` state IN (1, 2) AND key <> '' AND out_of_order = 0 `
 	whereWaiting = ` state = 2 `
 	whereDead    = ` state = 4 `
+	whereTrouble = ` trouble <> '' `
 
 	eventColumns    = ` e.seq, e.source, e.id, e.received, e.key, e.fields, e.raw, e.body, e.sum, e.trouble `
 	deliveryColumns = ` d.sink, d.pos, d.key, d.route, d.state, d.due, d.attempts, d.waited, d.first, d.ended, d.out_of_order, d.replay, d.tries `
@@ -160,6 +165,10 @@ var statements = [statementCount]string{
 	sqlEventBySeq:     `SELECT` + eventColumns + `FROM event e WHERE e.seq = ?1`,
 	sqlEventStates:    `SELECT` + deliveryColumns + `FROM delivery d WHERE d.seq = ?1`,
 	sqlEventsDown:     `SELECT` + eventColumns + `FROM event e WHERE e.seq <= ?1 ORDER BY e.seq DESC`,
+	sqlTroubleDown:    `SELECT` + eventColumns + `FROM event e INDEXED BY event_trouble WHERE e.seq <= ?1 AND` + whereTrouble + `ORDER BY e.seq DESC`,
+	sqlTroubleUp:      `SELECT` + eventColumns + `FROM event e INDEXED BY event_trouble WHERE e.seq >= ?1 AND` + whereTrouble + `ORDER BY e.seq`,
+	sqlNextSource:     `SELECT source FROM event WHERE source > ?1 ORDER BY source LIMIT 1`,
+	sqlNextBot:        `SELECT bot FROM event WHERE source = ?1 AND bot >= ?2 AND bot IS NOT NULL ORDER BY bot LIMIT 1`,
 	sqlSeqBefore:      `SELECT seq, received FROM event WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1`,
 	sqlBotEvents:      `SELECT` + eventColumns + `FROM event e WHERE e.source = ?1 AND e.bot = ?2 AND e.bot IS NOT NULL ORDER BY e.seq`,
 	sqlDeliveriesDown: `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.seq <= ?1 ORDER BY d.seq DESC, d.sink DESC`,

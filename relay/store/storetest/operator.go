@@ -17,6 +17,7 @@ var operatorTests = []test{
 	{"Move leaves what the other sink has", moveKnown},
 	{"Move keeps the order of a key", moveOrder},
 	{"Move voids what is claimed", moveClaimed},
+	{"Discard ends what is unfinished", discardUnfinished},
 	{"Pause stops one sink, durably", pauseSink},
 	{"Pause lets what is claimed be settled", pauseClaimed},
 }
@@ -185,4 +186,33 @@ func pauseClaimed(e *env) {
 	if got := e.claim("slack", 5); len(got) != 2 {
 		e.Errorf("after the pause: %q, want a1 and b", idsOf(got))
 	}
+}
+
+func discardUnfinished(e *env) {
+	for _, id := range []string{"done", "dead", "retrying", "pending", "claimed"} {
+		e.add(id, id, "old", "lake")
+	}
+	e.add("held", "retrying", "old")
+	e.append(e.event("timer", "t"), relay.Target{Sink: "old", After: e.h.Now().Add(time.Hour)})
+	ds := e.expect("old", "done", "dead", "retrying", "pending", "claimed")
+	for i, v := range []relay.Verdict{relay.Delivered, relay.Dead, relay.Retry, relay.Release} {
+		e.verdict(v, ds[i])
+	}
+	if n, err := e.store.Discard(e.ctx, "old"); n != 5 || err != nil {
+		e.Fatalf("discarded %d, %v, want 5", n, err)
+	}
+	if n, err := e.store.Discard(e.ctx, "old"); n != 0 || err != nil {
+		e.Errorf("discarded again: %d, %v", n, err)
+	}
+	e.verdict(relay.Delivered, ds[4]) // it still got through
+	e.crash()
+	for id, want := range map[string]string{
+		"done": relay.StateDelivered, "claimed": relay.StateDelivered, "dead": relay.StateDead,
+		"retrying": relay.StateDropped, "pending": relay.StateDropped, "held": relay.StateDropped, "timer": relay.StateDropped,
+	} {
+		e.state(id, "old", want)
+	}
+	e.h.Advance(2 * time.Hour)
+	e.expect("old")
+	e.expect("lake", "done", "dead", "retrying", "pending", "claimed")
 }

@@ -11,8 +11,11 @@ var readerTests = []test{
 	{"an unknown event is nil", readUnknown},
 	{"Events pages newest first", readEvents},
 	{"Events selects", readSelected},
+	{"Events goes the other way, too", readOldestFirst},
+	{"Events finds what has no delivery", readFates},
 	{"Deliveries pages newest first and selects", readDeliveries},
 	{"Bot is a bot's timeline", readBot},
+	{"Bots finds ids by their beginning", readBots},
 	{"Sinks counts what waits", readSinks},
 }
 
@@ -120,6 +123,93 @@ func readSelected(e *env) {
 	e.events(relay.Query{Sink: "lake", State: relay.StateDead})
 	e.events(relay.Query{Since: began.Add(2 * time.Minute), Until: began.Add(4 * time.Minute)}, "3", "2")
 	e.events(relay.Query{Match: func(ev *relay.Event) bool { return ev.ID > "3" && ev.Raw == nil }, Limit: 1}, "5", "4")
+}
+
+func readOldestFirst(e *env) {
+	began := e.h.Now()
+	var want []string
+	for i := range 25 {
+		e.add(fmt.Sprint(i), fmt.Sprintf("bot-%d", i%2), "slack")
+		want = append(want, fmt.Sprint(i))
+		e.h.Advance(time.Minute)
+	}
+	up := func(q relay.Query, want ...string) {
+		e.Helper()
+		q.OldestFirst = true
+		var got []string
+		for {
+			p, err := e.store.Events(e.ctx, q)
+			if err != nil {
+				e.Fatal(err)
+			}
+			for _, ev := range p.Items {
+				if ev.Received.After(p.Reached) || ev.Raw != nil {
+					e.Errorf("a page that reached %v has %+v", p.Reached, ev)
+				}
+				got = append(got, ev.ID)
+			}
+			if q.From = p.Next; q.From == "" {
+				break
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			e.Errorf("events of %+v, oldest first: got %q, want %q", q, got, want)
+		}
+	}
+	up(relay.Query{}, want...)
+	up(relay.Query{Limit: 7}, want...)
+	up(relay.Query{Since: began.Add(20 * time.Minute), Limit: 2}, "20", "21", "22", "23", "24")
+	up(relay.Query{Since: began.Add(3 * time.Minute), Until: began.Add(6 * time.Minute)}, "3", "4", "5")
+	up(relay.Query{Bot: "bot-1", Until: began.Add(4 * time.Minute)}, "1", "3")
+}
+
+func readFates(e *env) {
+	e.add("wanted", "bot-a", "slack")
+	e.append(e.event("filtered", "bot-a"))
+	e.append(e.event("watched", "bot-a"), relay.Target{Sink: "_watch", After: e.h.Now().Add(time.Minute)})
+	for _, id := range []string{"odd", "odder"} {
+		ev := e.event(id, "")
+		ev.Fields, ev.Trouble = relay.Fields{}, "no event"
+		e.append(ev)
+	}
+	e.events(relay.Query{State: relay.StateFiltered}, "watched", "filtered")
+	e.events(relay.Query{State: relay.StatePending}, "wanted")
+	e.events(relay.Query{State: relay.StateQuarantined}, "odder", "odd")
+	e.events(relay.Query{State: relay.StateQuarantined, Limit: 1}, "odder", "odd")
+	first, err := e.store.Events(e.ctx, relay.Query{State: relay.StateQuarantined, OldestFirst: true, Limit: 1})
+	if err != nil || len(first.Items) != 1 || first.Items[0].ID != "odd" {
+		e.Errorf("the oldest that was not understood: %+v, %v", first.Items, err)
+	}
+}
+
+func readBots(e *env) {
+	for i, bot := range []string{"5b1c7f0e", "5b1c", "5a", "5b2", "9", "5b1c7f0e"} {
+		ev := e.event(fmt.Sprint(i), bot)
+		if i == 2 {
+			ev.Source = "another"
+		}
+		e.append(ev)
+	}
+	off := e.event("off", "5b3")
+	off.Fields.Event = "transcript.done" // is on no timeline
+	e.append(off)
+	for _, c := range []struct {
+		prefix string
+		limit  int
+		want   string
+	}{
+		{"5b1", 10, "[{recall 5b1c} {recall 5b1c7f0e}]"},
+		{"5b1c7f0e", 10, "[{recall 5b1c7f0e}]"},
+		{"5", 10, "[{another 5a} {recall 5b1c} {recall 5b1c7f0e} {recall 5b2}]"},
+		{"5", 2, "[{another 5a} {recall 5b1c}]"},
+		{"", 10, "[{another 5a} {recall 5b1c} {recall 5b1c7f0e} {recall 5b2} {recall 9}]"},
+		{"7", 10, "[]"},
+	} {
+		got, err := e.store.Bots(e.ctx, c.prefix, c.limit)
+		if err != nil || fmt.Sprint(got) != c.want {
+			e.Errorf("bots that begin with %q: got %v, %v, want %s", c.prefix, got, err, c.want)
+		}
+	}
 }
 
 func readDeliveries(e *env) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -157,17 +158,34 @@ func (r *Reference) Events(ctx context.Context, q relay.Query) (relay.Page[*rela
 	}
 	defer end()
 	var all []*relay.Event
-	for _, seq := range slices.Backward(slices.Sorted(maps.Keys(r.disk.events))) {
-		e := header(r.disk.events[seq].event)
-		matches := q.Sink == "" && q.State == ""
-		for at, row := range r.disk.rows {
-			matches = matches || at.seq == seq && (q.Sink == "" || q.Sink == row.sink) && (q.State == "" || q.State == row.shown())
-		}
-		if matches && wanted(q, e) {
+	seqs := slices.Sorted(maps.Keys(r.disk.events))
+	if !q.OldestFirst {
+		slices.Reverse(seqs)
+	}
+	for _, seq := range seqs {
+		if e := header(r.disk.events[seq].event); r.disk.became(e, q) && wanted(q, e) {
 			all = append(all, e)
 		}
 	}
 	return page(q, all, func(e *relay.Event) string { return fmt.Sprint(e.Seq) }, func(e *relay.Event) time.Time { return e.Received }), nil
+}
+
+// became tells whether the event has a delivery as the query wants it.
+func (d *Disk) became(e *relay.Event, q relay.Query) bool {
+	any, matches := false, q.Sink == "" && q.State == ""
+	for at, row := range d.rows {
+		if at.seq == e.Seq && !strings.HasPrefix(row.sink, relay.BuiltInPrefix) {
+			any = true
+			matches = matches || (q.Sink == "" || q.Sink == row.sink) && (q.State == "" || q.State == row.shown())
+		}
+	}
+	switch q.State {
+	case relay.StateQuarantined:
+		return e.Trouble != ""
+	case relay.StateFiltered:
+		return !any && e.Trouble == ""
+	}
+	return matches
 }
 
 // Deliveries is relay.Reader's.
@@ -201,6 +219,25 @@ func (r *Reference) Bot(ctx context.Context, source, bot string) ([]*relay.Event
 		}
 	}
 	return all, nil
+}
+
+// Bots is relay.Reader's.
+func (r *Reference) Bots(ctx context.Context, prefix string, limit int) ([]relay.BotRef, error) {
+	end, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	known := map[relay.BotRef]bool{}
+	for _, s := range r.disk.events {
+		if bot := store.TimelineBot(s.event); bot != "" && strings.HasPrefix(bot, prefix) {
+			known[relay.BotRef{Source: s.event.Source, Bot: bot}] = true
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(known), func(a, b relay.BotRef) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Bot, b.Bot))
+	})
+	return all[:min(limit, len(all))], nil
 }
 
 // Sinks is relay.Reader's.
@@ -331,6 +368,20 @@ func (r *Reference) Move(ctx context.Context, from, to string) (int, error) {
 		}
 	}
 	r.Appended(to)
+	return len(all), nil
+}
+
+// Discard is relay.Operator's.
+func (r *Reference) Discard(ctx context.Context, sink string) (int, error) {
+	end, err := r.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	all := r.disk.of(sink, func(r *row) bool { return r.state.open() })
+	for _, old := range all {
+		r.drop(old, "discarded")
+	}
 	return len(all), nil
 }
 
