@@ -126,7 +126,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
 	x.body, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit+1))
-	if err != nil {
+	if err != nil && x.status == http.StatusOK { // any other status says enough
 		x.err = errBrokenOff
 		if cause := req.Context().Err(); cause != nil {
 			x.err = cause

@@ -3,10 +3,12 @@ package slacksink
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"botrelay/relay"
@@ -253,4 +255,24 @@ func TestSlowAnswerEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	_, err := s.Send(ctx, failure(1))
 	holdFault(t, err, "transient", "no answer in time", 0, "")
+}
+
+// breaksOff is an answer whose body ends before its end.
+type breaksOff struct{ status int }
+
+func (b breaksOff) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader(`{"ok":true,"ts":"1.000001"}`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	return &http.Response{StatusCode: b.status, Header: http.Header{"Retry-After": {"7"}}, Body: io.NopCloser(body), Request: req}, nil
+}
+
+// Half an answer is no yes; a no is one even so.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	for status, want := range map[int]string{200: "transient", 429: "throttled", 500: "transient"} {
+		s, _ := inMemory(t)
+		s.client.transport = breaksOff{status}
+		_, err := s.Send(t.Context(), failure(1))
+		if got := kindOf(err); got != want {
+			t.Errorf("HTTP %d: %s, %v; want %s", status, got, err, want)
+		}
+	}
 }

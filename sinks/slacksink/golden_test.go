@@ -81,6 +81,8 @@ func scenes() []scene {
 		{name: "breakout_room_entered", event: sampled("bot.breakout_room_entered")},
 		{name: "calendar_update", event: sampled("calendar.update")},
 		{name: "slack_team_invited", event: sampled("slack_team.invited")},
+		{name: "derived_listed", event: sampled("botrelay.bot_not_recorded")},
+		{name: "derived_own_word", event: sampled("botrelay.bot_stuck")},
 		{name: "event_without_dot", event: raw("msg_2kFqV7c3yX1example00001", `{"event":"ping"}`)},
 		{name: "event_hostile", event: sampled("odd.event_name_hostile")},
 		{name: "metadata_markup", event: sampled("odd.metadata_markup")},

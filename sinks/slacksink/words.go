@@ -106,6 +106,9 @@ func say(ev *relay.Event, life recall.Life) words {
 		w.cost = "Recall gave no cause. " + w.cost
 		w.title += ": no cause was given"
 		w.advice = "*Recall gave no cause.* Look at the bot in the Recall dashboard. " + link(recall.CatalogueURL, "Recall's list")
+	case ev.Derived(): // the relay's own word, and no cause of Recall's
+		w.cause = plain(subCode)
+		w.title += ": " + w.cause
 	default:
 		w.cause = subCode
 		w.title += ": " + subCode
