@@ -28,7 +28,6 @@ type flight struct {
 // below it.
 type lane struct {
 	sink    string
-	handout *Handout
 	tables  Tables
 	clock   Clock
 	signals signals
@@ -65,7 +64,7 @@ type lane struct {
 
 func newLane(h *Handout, sink string) *lane {
 	l := &lane{
-		sink: sink, handout: h, tables: h.tables, clock: h.clock,
+		sink: sink, tables: h.tables, clock: h.clock,
 		token: make(chan struct{}, 1),
 		look:  true, stale: true,
 		keys:    make(map[string]*key),
