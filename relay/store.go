@@ -16,6 +16,8 @@ var (
 	ErrUnavailable = errors.New("the store is unavailable")
 	// ErrClaimLost: a settled row is gone, or its sink passed to another relay.
 	ErrClaimLost = errors.New("the claim was lost")
+	// ErrNoPage: the From of a Query is none that was given out.
+	ErrNoPage = errors.New("no such page")
 )
 
 // Log takes events in. Receiving and the watch use it.
@@ -157,7 +159,7 @@ type Query struct {
 	OldestFirst                     bool              // the other way round; of events alone
 	Match                           func(*Event) bool // called with no body unless the caller asked for one event
 	Limit                           int
-	From                            string // Next of the page before
+	From                            string // Next of the page before; anything else may be answered ErrNoPage
 }
 
 // Page is a part of an answer. It ends at its limit or after 50 ms of looking.

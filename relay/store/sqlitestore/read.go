@@ -173,7 +173,7 @@ func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*rel
 	}
 	if q.From != "" {
 		if from, err = strconv.ParseInt(q.From, 10, 64); err != nil {
-			return page, fmt.Errorf("read events: page %q is none that was given out", q.From)
+			return page, fmt.Errorf("read events: %w: %.80q", relay.ErrNoPage, q.From)
 		}
 	}
 	err = s.readers.read(ctx, func(d *db) error {

@@ -25,10 +25,10 @@ func parsePlace(s string) (p place, err error) {
 	ended, rest, _ := strings.Cut(s, ",")
 	seq, sink, found := strings.Cut(rest, ",")
 	if _, err := fmt.Sscan(ended, &p.ended); err != nil || !found {
-		return p, fmt.Errorf("page %q is none that was given out", s)
+		return p, fmt.Errorf("%w: %.80q", relay.ErrNoPage, s)
 	}
 	if _, err := fmt.Sscan(seq, &p.seq); err != nil {
-		return p, fmt.Errorf("page %q is none that was given out", s)
+		return p, fmt.Errorf("%w: %.80q", relay.ErrNoPage, s)
 	}
 	p.sink = sink
 	return p, nil
