@@ -37,6 +37,8 @@ func (w *writer) keepHouse() (time.Duration, error) {
 		return retryIn, err
 	case more:
 		return 0, err
+	case w.store.full.Load():
+		return retryIn, err
 	}
 	return w.untilNext(now), err
 }
