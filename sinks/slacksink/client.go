@@ -20,7 +20,7 @@ const (
 	handshake   = 5 * time.Second
 	keepsIdle   = 50 * time.Second
 	headerLimit = 64 << 10
-	answerLimit = 64 << 10 // bytes of an answer; one to a post has under 4 KiB
+	answerLimit = 64 << 10 // bytes of an answer, which has under 4 KiB; what is cut here is no yes of Slack's
 )
 
 // client posts messages, by token or by incoming webhook. It may be used
@@ -108,7 +108,6 @@ type exchange struct {
 	status int
 	header http.Header
 	body   []byte
-	long   bool  // the answer was longer than any of Slack's
 	err    error // what the transport said instead of an answer
 }
 
@@ -125,7 +124,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit+1))
+	x.body, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil && x.status == http.StatusOK { // any other status says enough
 		x.err = errBrokenOff
 		if cause := req.Context().Err(); cause != nil {
@@ -133,7 +132,6 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, x.err
 	}
-	x.long = len(x.body) > answerLimit
 	resp.Body = io.NopCloser(bytes.NewReader(x.body))
 	return resp, nil
 }

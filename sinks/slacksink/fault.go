@@ -116,7 +116,7 @@ func (x *exchange) apiAnswer(ts string, err error, hide *outcome.Hider) error {
 	var answer struct {
 		OK bool `json:"ok"`
 	}
-	if err != nil || ts == "" || x.long || json.Unmarshal(x.body, &answer) != nil || !answer.OK {
+	if err != nil || ts == "" || json.Unmarshal(x.body, &answer) != nil || !answer.OK {
 		return &refusal{status: x.status, text: "HTTP 200, but the answer is none of Slack's"}
 	}
 	return nil

@@ -174,7 +174,7 @@ func happened(name string, life recall.Life) (what string, own bool) {
 	case "bot.done":
 		return "%s is done", true
 	}
-	object, what, _ := strings.Cut(name, ".")
+	object, what, _ := strings.Cut(strings.TrimPrefix(name, relay.DerivedPrefix), ".")
 	if what = value(plain(object) + " " + plain(what)); what == "" {
 		what = "event without a readable name"
 	}
