@@ -60,6 +60,12 @@ func fault(kind relay.Kind, err error, text string) *relay.Fault {
 	return &relay.Fault{Kind: kind, Err: &textError{text: oneLine(text), cause: err}}
 }
 
+// called says what a pause for f is called.
+func called(cause relay.Cause, f *relay.Fault) *relay.Fault {
+	f.Cause = cause
+	return f
+}
+
 // oneLine makes text fit for a terminal, a log and a note: brokers and
 // certificates may say anything.
 func oneLine(text string) string {
@@ -123,7 +129,7 @@ func knownFault(to target, err error) error {
 		return brokerFault(to, code, err)
 	}
 	if hint, ok := tlsHint(err); ok {
-		return fault(relay.Broken, err, err.Error()+hint)
+		return called(relay.CauseTLS, fault(relay.Broken, err, err.Error()+hint))
 	}
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		hint := ""
@@ -143,11 +149,11 @@ func knownFault(to target, err error) error {
 func brokerFault(to target, code kafka.Error, err error) error {
 	switch code {
 	case kafka.UnknownTopicOrPartition:
-		return fault(to.kind(), err, fmt.Sprintf("topic %s does not exist, or no right to see it (create it: botrelay makes none)", to.topic))
+		return called(relay.CauseNotFound, fault(to.kind(), err, fmt.Sprintf("topic %s does not exist, or no right to see it (create it: botrelay makes none)", to.topic)))
 	case kafka.TopicAuthorizationFailed:
-		return fault(to.kind(), err, fmt.Sprintf("no right to write to topic %s (the brokers' ACLs must allow Write and Describe)", to.topic))
+		return called(relay.CauseAuth, fault(to.kind(), err, fmt.Sprintf("no right to write to topic %s (the brokers' ACLs must allow Write and Describe)", to.topic)))
 	case kafka.InvalidTopic:
-		return fault(to.kind(), err, fmt.Sprintf("the brokers take no topic called %s", to.topic))
+		return called(relay.CauseNotFound, fault(to.kind(), err, fmt.Sprintf("the brokers take no topic called %s", to.topic)))
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
 		return fault(relay.Refused, err, fmt.Sprintf("topic %s takes no record of this size (its max.message.bytes)", to.topic))
 	case kafka.InvalidRecord, kafka.PolicyViolation:
@@ -156,7 +162,9 @@ func brokerFault(to target, code kafka.Error, err error) error {
 		// A record has the time of its sending: this holds for all of them.
 		return fault(relay.Broken, err, fmt.Sprintf("topic %s refuses the time of the record (do this machine's clock and the broker's agree?)", to.topic))
 	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState,
-		kafka.ClusterAuthorizationFailed, kafka.SecurityDisabled, kafka.UnsupportedVersion,
+		kafka.ClusterAuthorizationFailed, kafka.SecurityDisabled:
+		return called(relay.CauseAuth, fault(relay.Broken, err, err.Error()))
+	case kafka.UnsupportedVersion,
 		kafka.UnsupportedForMessageFormat, kafka.UnsupportedCompressionType, kafka.InvalidRequiredAcks:
 		return fault(relay.Broken, err, err.Error())
 	case kafka.ThrottlingQuotaExceeded:

@@ -111,18 +111,16 @@ func (b *batch) runLane(lane []int) {
 
 // putOff answers for deliveries that were not tried.
 func (b *batch) putOff(lane []int, why relay.Kind) {
+	reason := errNotTried
+	switch {
+	case b.ctx.Err() != nil:
+		reason = fmt.Errorf("not tried: %w", b.ctx.Err())
+	case why == relay.Throttled || why == relay.Postponed:
+		reason = errInTurn
+	}
 	for _, i := range lane {
 		channel, _ := b.sink.target(b.ds[i])
-		var err error
-		switch {
-		case b.ctx.Err() != nil:
-			err = fmt.Errorf("not tried: %w", b.ctx.Err())
-		case why == relay.Throttled:
-			err = b.sink.inTurn(channel)
-		default:
-			err = &relay.Fault{Kind: relay.Throttled, After: b.sink.channels.budget(channel).later(time.Now()), Err: errNotTried}
-		}
-		b.results[i] = relay.Result{Err: err}
+		b.results[i] = relay.Result{Err: b.sink.postponed(channel, reason)}
 	}
 }
 
@@ -157,14 +155,14 @@ func (b *batch) admit(channel string, mayWait bool) error {
 			return fmt.Errorf("not tried: %w", err)
 		}
 		if b.over(now) {
-			return b.sink.inTurn(channel)
+			return b.sink.postponed(channel, errInTurn)
 		}
 		wait := budget.take(now)
 		if wait <= 0 {
 			return nil
 		}
 		if !mayWait || wait > longestWait || budget.asked(now) || b.over(now.Add(wait)) {
-			return b.sink.inTurn(channel)
+			return b.sink.postponed(channel, errInTurn)
 		}
 		timer := time.NewTimer(wait)
 		select {

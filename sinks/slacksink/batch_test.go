@@ -46,14 +46,14 @@ func TestBatchKeepsTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, m := inMemory(t)
 		got := outcomes(s.SendBatch(t.Context(), failures(7)))
-		want := []string{"delivered", "delivered", "delivered", "throttled 1", "throttled 2", "throttled 3", "throttled 4"}
+		want := []string{"delivered", "delivered", "delivered", "postponed 1", "postponed 2", "postponed 3", "postponed 4"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		// What comes next waits for the budget, so that no batch is for nothing,
 		// and what was put off before keeps its place.
 		got = outcomes(s.SendBatch(t.Context(), []*relay.Delivery{failure(10), failure(11)}))
-		if diff := cmp.Diff([]string{"delivered", "throttled 4"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"delivered", "postponed 4"}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff([]string{testChannel + " 0", testChannel + " 0", testChannel + " 0", testChannel + " 1"}, m.sent()); diff != "" {
@@ -125,7 +125,7 @@ func TestFailuresGoFirst(t *testing.T) {
 			ds[i].Event.Fields.Event, ds[i].Event.Fields.Side = name, ""
 		}
 		got := outcomes(s.SendBatch(t.Context(), ds))
-		want := []string{"delivered", "throttled 1", "throttled 2", "delivered", "throttled 3", "delivered"}
+		want := []string{"delivered", "postponed 1", "postponed 2", "delivered", "postponed 3", "delivered"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -143,7 +143,7 @@ func TestChannelsHaveBudgetsOfTheirOwn(t *testing.T) {
 			ds[2*i].Route = "a"
 		}
 		got := outcomes(s.SendBatch(t.Context(), ds))
-		want := []string{"delivered", "delivered", "delivered", "delivered", "delivered", "delivered", "throttled 1", "throttled 1"}
+		want := []string{"delivered", "delivered", "delivered", "delivered", "delivered", "delivered", "postponed 1", "postponed 1"}
 		if diff := cmp.Diff(want, got); diff != "" || len(m.posts) != 6 {
 			t.Errorf("%d posts, (-want +got):\n%s", len(m.posts), diff)
 		}
@@ -163,13 +163,13 @@ func TestRetryAfterHoldsOneChannel(t *testing.T) {
 			return []*relay.Delivery{onRoute(failure(0), "a"), failure(1), onRoute(failure(2), "a"), onRoute(failure(3), "b"), onRoute(failure(4), "a")}
 		}
 		got := outcomes(s.SendBatch(t.Context(), batch()))
-		if diff := cmp.Diff([]string{"throttled 30", "delivered", "throttled 30", "delivered", "throttled 31"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"throttled 30", "delivered", "postponed 30", "delivered", "postponed 31"}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		m.posts = nil
 		time.Sleep(20 * time.Second)
 		got = outcomes(s.SendBatch(t.Context(), batch()))
-		if diff := cmp.Diff([]string{"throttled 12", "delivered", "throttled 13", "delivered", "throttled 14"}, got); diff != "" || len(m.posts) != 2 {
+		if diff := cmp.Diff([]string{"postponed 12", "delivered", "postponed 13", "delivered", "postponed 14"}, got); diff != "" || len(m.posts) != 2 {
 			t.Errorf("%d posts, (-want +got):\n%s", len(m.posts), diff)
 		}
 		m.posts, m.answer = nil, nil
@@ -191,7 +191,7 @@ func TestHangingChannel(t *testing.T) {
 		ds := []*relay.Delivery{onRoute(failure(0), "a"), onRoute(failure(1), "a"), failure(2), onRoute(failure(3), "b")}
 		began := time.Now()
 		got := s.SendBatch(ctx, ds)
-		if diff := cmp.Diff([]string{"transient", "throttled 1", "delivered", "delivered"}, outcomes(got)); diff != "" {
+		if diff := cmp.Diff([]string{"transient", "postponed 1", "delivered", "delivered"}, outcomes(got)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if took := time.Since(began); took >= 14*time.Second || ctx.Err() != nil {
@@ -212,7 +212,7 @@ func TestBatchWithLittleTime(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		got := outcomes(s.SendBatch(ctx, failures(3)))
-		if diff := cmp.Diff([]string{"transient", "throttled 1", "throttled 2"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"transient", "postponed 1", "postponed 2"}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if took := time.Since(began); took != 90*time.Millisecond {
@@ -228,7 +228,11 @@ func TestCancelledBatch(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		for i, r := range s.SendBatch(ctx, failures(3)) {
-			if !errors.Is(r.Err, context.Canceled) || kindOf(r.Err) != "transient" {
+			want := "postponed"
+			if i == 0 {
+				want = "transient"
+			}
+			if !errors.Is(r.Err, context.Canceled) || kindOf(r.Err) != want {
 				t.Errorf("%d: %s %v", i, kindOf(r.Err), r.Err)
 			}
 		}
@@ -240,9 +244,9 @@ func TestBatchStopsAtAFailureThatTheNextWouldMeet(t *testing.T) {
 		body string
 		want []string
 	}{
-		"internal_error":    {`{"ok":false,"error":"internal_error"}`, []string{"transient", "throttled 1", "throttled 2"}},
-		"invalid_auth":      {`{"ok":false,"error":"invalid_auth"}`, []string{"broken", "throttled 1", "throttled 2"}},
-		"channel_not_found": {`{"ok":false,"error":"channel_not_found"}`, []string{"broken", "throttled 1", "throttled 2"}},
+		"internal_error":    {`{"ok":false,"error":"internal_error"}`, []string{"transient", "postponed 1", "postponed 2"}},
+		"invalid_auth":      {`{"ok":false,"error":"invalid_auth"}`, []string{"broken", "postponed 1", "postponed 2"}},
+		"channel_not_found": {`{"ok":false,"error":"channel_not_found"}`, []string{"broken", "postponed 1", "postponed 2"}},
 		"a broken message":  {`{"ok":false,"error":"invalid_blocks"}`, []string{"refused", "refused", "refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,7 +112,7 @@ func TestRefusedChannelKeepsTheOwnBudget(t *testing.T) {
 			d.Route = "a"
 		}
 		got := outcomes(s.SendBatch(t.Context(), ds))
-		want := []string{"delivered", "delivered", "delivered", "throttled 1", "throttled 2", "throttled 3"}
+		want := []string{"delivered", "delivered", "delivered", "postponed 1", "postponed 2", "postponed 3"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

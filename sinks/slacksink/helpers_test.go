@@ -152,6 +152,6 @@ func kindOf(err error) string {
 	}
 	return map[relay.Kind]string{
 		relay.Transient: "transient", relay.Refused: "refused", relay.Broken: "broken",
-		relay.Throttled: "throttled", relay.Doubtful: "doubtful", relay.Unreachable: "unreachable",
+		relay.Throttled: "throttled", relay.Doubtful: "doubtful", relay.Postponed: "postponed", relay.Unreachable: "unreachable",
 	}[f.Kind]
 }

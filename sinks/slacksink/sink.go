@@ -53,7 +53,7 @@ func (s *Sink) Send(ctx context.Context, d *relay.Delivery) (string, error) {
 }
 
 // SendBatch posts failures before all else and keeps to one message a second
-// and channel. What does not go out in this batch comes back Throttled, with
+// and channel. What does not go out in this batch comes back Postponed, with
 // the time at which its turn is. A batch of several ends before ctx does.
 //
 // The note is Slack's ts of the message.
@@ -97,9 +97,10 @@ func (s *Sink) target(d *relay.Delivery) (channel string, refused *refusedTarget
 	return channel, nil
 }
 
-// inTurn is the answer for what the budget has no room for now.
-func (s *Sink) inTurn(channel string) error {
-	return &relay.Fault{Kind: relay.Throttled, After: s.channels.budget(channel).later(time.Now()), Err: errInTurn}
+// postponed is the answer for what was not tried; each has a place of its own in
+// the row of its channel.
+func (s *Sink) postponed(channel string, reason error) error {
+	return &relay.Fault{Kind: relay.Postponed, After: s.channels.budget(channel).later(time.Now()), Err: reason}
 }
 
 var errInTurn = errors.New("waits for its turn: Slack takes one message a second and channel")

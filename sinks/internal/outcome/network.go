@@ -25,7 +25,9 @@ import (
 func Network(err error, hide *Hider) *relay.Fault {
 	f := &relay.Fault{Kind: networkKind(err), Err: &hidden{cause: err, text: hide.line(text(err), errorLimit)}}
 	if inner, ok := errors.AsType[*relay.Fault](err); ok {
-		f.After = inner.After
+		f.After, f.Cause = inner.After, inner.Cause
+	} else if f.Kind == relay.Broken {
+		f.Cause = relay.CauseTLS
 	}
 	return f
 }

@@ -33,8 +33,24 @@ func (a Answer) Err() error {
 	return &relay.Fault{
 		Kind:  Kind(a.Status, a.RetryAfter > 0),
 		After: a.RetryAfter,
+		Cause: Cause(a.Status),
 		Err:   errors.New(a.Note()),
 	}
+}
+
+// Cause is what a pause for an HTTP status is called; empty where the kind of
+// the failure says it.
+func Cause(status int) relay.Cause {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return relay.CauseAuth
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
+		return relay.CauseNotFound
+	}
+	if status >= 300 && status <= 399 {
+		return relay.CauseNotFound
+	}
+	return ""
 }
 
 // Kind classes an HTTP status outside 2xx; retryAfter says whether the answer
