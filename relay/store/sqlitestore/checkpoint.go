@@ -19,6 +19,7 @@ const (
 type walState struct {
 	frames int // after the last commit
 	copied int // at the last checkpoint
+	limit  int // above which it has to shrink
 }
 
 // checkpoint copies the log back when it is time. Its errors count like those
@@ -30,17 +31,17 @@ func (w *writer) checkpoint() error {
 	}
 	mode := sqlite3.CHECKPOINT_PASSIVE
 	switch {
-	case w.log.frames > truncateFrames:
+	case w.log.frames > w.log.limit:
 		mode = sqlite3.CHECKPOINT_TRUNCATE
 	case w.log.frames-w.log.copied < checkpointFrames:
 		return nil
 	}
 	w.log.copied = w.log.frames
-	_, _, err := w.WALCheckpoint("main", mode)
+	err := w.copyBack(mode)
 	switch natureOf(err) {
 	case ok:
 		if mode == sqlite3.CHECKPOINT_TRUNCATE {
-			w.log = walState{}
+			w.log.frames, w.log.copied = 0, 0
 		}
 		return nil
 	case busy: // readers overlap: again after the next group
@@ -53,6 +54,19 @@ func (w *writer) checkpoint() error {
 		return w.ending(err)
 	}
 	return fmt.Errorf("copy the log of %s into the database: %w", w.store.opts.Dir, w.store.vfs.explain(err))
+}
+
+// copyBack runs one checkpoint and does not wait for readers: a backup may read
+// for minutes.
+func (w *writer) copyBack(mode sqlite3.CheckpointMode) error {
+	if err := w.BusyTimeout(0); err != nil {
+		return err
+	}
+	_, _, err := w.WALCheckpoint("main", mode)
+	if again := w.BusyTimeout(busyTimeout); err == nil {
+		err = again
+	}
+	return err
 }
 
 // checkpointAll leaves nothing in the log.

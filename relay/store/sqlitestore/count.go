@@ -113,7 +113,7 @@ func (s *Store) Sinks(ctx context.Context) ([]relay.Backlog, error) {
 		if oldest[i] < 0 {
 			continue
 		}
-		err := s.read(ctx, func(d *db) error {
+		err := s.readers.read(ctx, func(d *db) error {
 			from := oldest[i] * span
 			received, found, err := d.get(sqlOldestOpen, backlogs[i].Sink, from, from+span-1)
 			if found {
@@ -121,7 +121,7 @@ func (s *Store) Sinks(ctx context.Context) ([]relay.Backlog, error) {
 			}
 			return err
 		})
-		if err != nil {
+		if err != nil && natureOf(err) != damaged { // when it came is not worth the store
 			return nil, fmt.Errorf("look for the oldest delivery: %w", err)
 		}
 	}

@@ -46,8 +46,12 @@ func openDB(a access) (*db, error) {
 	return d, nil
 }
 
+// busyTimeout is how long a connection waits for another process that holds the
+// database, a sqlite3 shell for example.
+const busyTimeout = 10 * time.Second
+
 func (d *db) configure(a access) error {
-	if err := d.BusyTimeout(10 * time.Second); err != nil {
+	if err := d.BusyTimeout(busyTimeout); err != nil {
 		return err
 	}
 	settings := fmt.Sprintf(`PRAGMA synchronous = %s; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON;`,

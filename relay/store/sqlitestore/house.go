@@ -62,8 +62,8 @@ func (w *writer) probe() error {
 	if len(w.waiting) > 0 {
 		return nil // they are the probe
 	}
-	_, _, err := w.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
-	if err == nil {
+	err := w.copyBack(sqlite3.CHECKPOINT_TRUNCATE)
+	if err == nil || natureOf(err) == busy {
 		err = w.transact(func() error { return w.exec(sqlWriteNext, w.next) })
 	}
 	w.space.refused = false

@@ -30,6 +30,12 @@ func open(t testing.TB, opts Options) (s *Store, stop func() error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, run(t, s)
+}
+
+// run runs the store until the test ends or stop is called.
+func run(t testing.TB, s *Store) (stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(ctx) }()
@@ -47,7 +53,7 @@ func open(t testing.TB, opts Options) (s *Store, stop func() error) {
 			t.Error(err)
 		}
 	})
-	return s, stop
+	return stop
 }
 
 // event is the n-th of a bot, as it is received.

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,9 +164,9 @@ func TestAgeCountsOnceTheClockIsProved(t *testing.T) {
 }
 
 // jumpClock is a clock that can be set wrong.
-type jumpClock struct{ off time.Duration }
+type jumpClock struct{ off atomic.Int64 }
 
-func (c *jumpClock) Now() time.Time { return time.Now().Add(c.off) }
+func (c *jumpClock) Now() time.Time { return time.Now().Add(time.Duration(c.off.Load())) }
 func (c *jumpClock) NewTimer(d time.Duration) (<-chan time.Time, func() bool) {
 	t := time.NewTimer(d)
 	return t.C, t.Stop
@@ -188,18 +189,18 @@ func TestClockJump(t *testing.T) {
 		}
 		synctest.Wait()
 
-		clock.off = 30 * 24 * time.Hour // a wrong clock: everything would be old
+		clock.off.Store(int64(30 * 24 * time.Hour)) // a wrong clock: everything would be old
 		retry := relay.Settlement{Delivery: ds[0], Verdict: relay.Retry, At: clock.Now().Add(time.Minute), Wait: time.Minute, Note: "503"}
 		if err := s.Settle(t.Context(), retry); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(30 * time.Second)
+		time.Sleep(40 * time.Second)
 		if ev, _, err := s.Event(t.Context(), "recall", "msg_00000001"); err != nil || ev == nil {
 			t.Errorf("removed by a clock that nobody proved: %v", err)
 		}
 
-		clock.off = 0 // set right again: the retry would be due in a month
-		time.Sleep(30 * time.Second)
+		clock.off.Store(0) // set right again: the retry would be due in a month
+		time.Sleep(40 * time.Second)
 		if got := finish(t, s, "b"); got != 1 {
 			t.Errorf("%d due after the clock was set right, want 1", got)
 		}

@@ -10,7 +10,7 @@ import (
 // How often the writer looks around when nobody asks for anything, and how
 // soon it tries again what found no room.
 const (
-	idleLook = 10 * time.Second
+	idleLook = 30 * time.Second
 	retryIn  = time.Second
 )
 

@@ -57,15 +57,23 @@ func (w *writer) measure(now time.Time) error {
 	}
 	sp := &w.space
 	if sp.asked.IsZero() || now.Sub(sp.asked).Abs() >= time.Second {
-		if sp.disk.free, sp.disk.total, err = w.store.opts.Disk(w.store.opts.Dir); err != nil {
+		room, err := askDisk(w.store.opts)
+		switch {
+		case err == nil:
+			sp.disk, sp.asked = room, now
+		case sp.asked.IsZero():
 			return err
-		}
-		sp.asked = now
+		} // else what was true a moment ago has to do
 	}
 	u := &sp.usage
 	*u = Usage{InUse: (pages - free) * pageBytes, File: pages * pageBytes, Free: sp.disk.free, floor: floorOf(sp.disk.total)}
 	u.Limit = limitOf(w.store.opts.MaxDisk, u.InUse, free*pageBytes, sp.disk)
 	return nil
+}
+
+func askDisk(opts Options) (room diskRoom, err error) {
+	room.free, room.total, err = opts.Disk(opts.Dir)
+	return room, err
 }
 
 // tell makes the last measure known, and decides whether new events are
@@ -80,6 +88,7 @@ func (w *writer) tell() {
 	u.Full = sp.refused || u.InUse >= limit && w.retain.fruitless
 	u.Filling = u.Full || u.InUse >= u.Limit/5*4 && w.retain.fruitless
 	u.Early = w.retain.early
+	w.store.room.Store(&u) // who is refused may ask why
 	if was := w.store.full.Swap(u.Full); was != u.Full {
 		if u.Full {
 			w.store.log().Error("the store is full: new events are refused until there is room", "dir", w.store.opts.Dir, "bytes", u.InUse, "limit", u.Limit, "disk free", u.Free)
@@ -87,7 +96,6 @@ func (w *writer) tell() {
 			w.store.log().Info("the store has room again", "dir", w.store.opts.Dir, "bytes", u.InUse, "limit", u.Limit)
 		}
 	}
-	w.store.room.Store(&u)
 }
 
 // Usage tells how much room the store takes, as of the last look around.

@@ -97,7 +97,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 	if err != nil {
 		return s.explainOpen(err)
 	}
-	s.writer = &writer{db: d, store: s, fresh: make(map[string]*sinkState), timers: make(map[string]int64)}
+	s.writer = &writer{db: d, store: s, fresh: make(map[string]*sinkState), timers: make(map[string]int64), log: walState{limit: truncateFrames}}
 	if err := s.prepareWriter(ctx); err != nil {
 		_, _ = d.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true) // a refused store stays as it is
 		_ = d.close()                                            // the first error says what is wrong
