@@ -173,3 +173,8 @@ type BackedUp struct {
 type Change struct {
 	By string `json:"by,omitempty"`
 }
+
+// Health is the answer of the health paths.
+type Health struct {
+	OK bool `json:"ok"`
+}

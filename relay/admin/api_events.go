@@ -120,14 +120,15 @@ type DeliveryChange struct {
 
 // DeliveriesChanged is what became of it, or would.
 type DeliveriesChanged struct {
-	DryRun  bool         `json:"dry_run"`
-	Events  int          `json:"events"` // how many were selected
-	Bots    int          `json:"bots"`
-	First   time.Time    `json:"first,omitzero"` // receipt of the oldest
-	Last    time.Time    `json:"last,omitzero"`  // receipt of the newest
-	Sinks   []string     `json:"sinks"`
-	Changed int          `json:"changed"`
-	Kept    []KeptReason `json:"kept"` // those that were left alone, by reason
+	DryRun     bool         `json:"dry_run"`
+	Deliveries int          `json:"deliveries"` // how many were selected
+	Events     int          `json:"events"`     // theirs
+	Bots       int          `json:"bots"`
+	First      time.Time    `json:"first,omitzero"` // receipt of the oldest
+	Last       time.Time    `json:"last,omitzero"`  // receipt of the newest
+	Sinks      []string     `json:"sinks"`
+	Changed    int          `json:"changed"`
+	Kept       []KeptReason `json:"kept"` // those that were left alone, by reason
 	// More is true when there are more than one request takes: the same request
 	// again goes on.
 	More bool `json:"more"`
