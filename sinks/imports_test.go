@@ -44,6 +44,7 @@ var arrows = []struct {
 
 // onlyTests are arrows that test files alone may use.
 var onlyTests = map[string][]string{
+	"relay/admin":             {"relay/store/sqlitestore"},
 	"relay/store/sqlitestore": {"relay/store/storetest"},
 	"relay/store/pgstore":     {"relay/store/storetest"},
 }

@@ -21,7 +21,8 @@ type File struct {
 	Routes  *route.Table
 
 	Listen    string
-	TLS       TLS    // zero: a proxy in front speaks TLS
+	TLS       TLS // zero: a proxy in front speaks TLS
+	Admin     Admin
 	Store     string // a folder, or postgres://…
 	Retention Retention
 	Shutdown  Shutdown
@@ -82,6 +83,7 @@ type document struct {
 	Routes    routeList  `key:"routes,required"`
 	Listen    string     `key:"listen" form:"listen"`
 	TLS       TLS        `key:"tls"`
+	Admin     Admin      `key:"admin"`
 	Store     string     `key:"store" form:"store"`
 	Retention Retention  `key:"retention"`
 	Shutdown  Shutdown   `key:"shutdown"`
@@ -91,6 +93,7 @@ type document struct {
 func defaultDocument() document {
 	return document{
 		Listen:    ":8080",
+		Admin:     Admin{Listen: "127.0.0.1:8484"},
 		Store:     "./data",
 		Retention: Retention{Events: 7 * day, Dead: 30 * day, MaxDisk: 10 << 30},
 		Shutdown:  Shutdown{Grace: 8 * time.Second},
@@ -139,7 +142,7 @@ func (o Options) orDefault() Options {
 }
 
 func (f *File) set(d document) {
-	f.Listen, f.TLS, f.Store, f.Retention, f.Shutdown, f.Log = d.Listen, d.TLS, d.Store, d.Retention, d.Shutdown, d.Log
+	f.Listen, f.TLS, f.Admin, f.Store, f.Retention, f.Shutdown, f.Log = d.Listen, d.TLS, d.Admin, d.Store, d.Retention, d.Shutdown, d.Log
 	f.Sources, f.Sinks, f.routes = d.Sources, d.Sinks, d.Routes
 }
 
@@ -152,6 +155,7 @@ func (f *File) decode() {
 	f.set(d)
 	f.checkPaths()
 	f.checkTLS()
+	f.checkAdmin()
 	f.link()
 	f.warnDisk()
 	f.warnUnknown()
