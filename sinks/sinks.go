@@ -33,7 +33,13 @@ type sinkType struct {
 	name string
 	// read decodes the block of a sink and the options that routes give it.
 	// Faults are recorded in the blocks. maker is not called after a fault.
-	read func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker)
+	read func(name string, b *config.Block, routes map[string]*config.Block) (read, maker)
+}
+
+// read is what is known of a sink once its block is read.
+type read struct {
+	config.SinkCommon
+	where string // where it goes, for people: without secrets
 }
 
 // maker makes a sink; it may open files and connections.
@@ -48,27 +54,27 @@ type making struct {
 // table lists the types in the order in which messages name them.
 func table() []sinkType {
 	return []sinkType{
-		{"slack", func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+		{"slack", func(name string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := slacksink.Configure(b, routes)
-			return o.SinkCommon, func(m making) (relay.Sink, error) {
+			return read{o.SinkCommon, slackWhere(o)}, func(m making) (relay.Sink, error) {
 				return slacksink.New(name, o, slacksink.Deps{Reader: m.Reader, Logger: m.Logger, Version: m.Version, Mark: m.Mark})
 			}
 		}},
-		{"kafka", func(name string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+		{"kafka", func(name string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := kafkasink.Configure(b, routes)
-			return o.SinkCommon, func(making) (relay.Sink, error) { return kafkasink.New(name, o) }
+			return read{o.SinkCommon, "topic " + o.Topic}, func(making) (relay.Sink, error) { return kafkasink.New(name, o) }
 		}},
-		{"http", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+		{"http", func(_ string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := httpsink.Configure(b, routes)
-			return o.SinkCommon, func(m making) (relay.Sink, error) { return httpsink.New(o, m.Version) }
+			return read{o.SinkCommon, originOf(o.URL)}, func(m making) (relay.Sink, error) { return httpsink.New(o, m.Version) }
 		}},
-		{"log", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+		{"log", func(_ string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := logsink.Configure(b, routes)
-			return o.SinkCommon, func(m making) (relay.Sink, error) { return logsink.New(o, m.lines), nil }
+			return read{o.SinkCommon, "standard output"}, func(m making) (relay.Sink, error) { return logsink.New(o, m.lines), nil }
 		}},
-		{"discard", func(_ string, b *config.Block, routes map[string]*config.Block) (config.SinkCommon, maker) {
+		{"discard", func(_ string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := logsink.ConfigureDiscard(b, routes)
-			return o.SinkCommon, func(making) (relay.Sink, error) { return logsink.Discard{}, nil }
+			return read{o.SinkCommon, "nowhere"}, func(making) (relay.Sink, error) { return logsink.Discard{}, nil }
 		}},
 	}
 }
@@ -79,9 +85,9 @@ type Plan struct {
 }
 
 type planned struct {
-	name   string
-	common config.SinkCommon
-	make   maker
+	name, kind string
+	read       read
+	make       maker
 }
 
 // NewPlan decodes every sink of file and what routes say over it. Faults go
@@ -99,8 +105,8 @@ func NewPlan(file *config.File) *Plan {
 			s.Block.Errorf("type", "%s", unknownType(s.Type, types))
 			continue
 		}
-		common, maker := t.read(s.Name, s.Block, s.Routes)
-		p.sinks = append(p.sinks, planned{s.Name, common, maker})
+		read, maker := t.read(s.Name, s.Block, s.Routes)
+		p.sinks = append(p.sinks, planned{s.Name, s.Type, read, maker})
 	}
 	return p
 }
@@ -124,7 +130,7 @@ func (p *Plan) Make(deps Deps) ([]relay.Destination, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("make sink %s: %w", s.name, err), Close(made))
 		}
-		made = append(made, destination(s.name, sink, s.common))
+		made = append(made, destination(s.name, sink, s.read.SinkCommon))
 	}
 	return made, nil
 }
