@@ -50,6 +50,9 @@ type Delivery struct {
 	Waited           time.Duration // sum of Settlement.Wait: what it has waited after failures of its own
 	OutOfOrder       bool          // a later event of its key has gone before
 	Claim            any           // the store's own; goes back unchanged with Settle
+	// Lease ends when the sink passes to another relay: a send under way is then
+	// given up, since the other will repeat it. Nil where that cannot happen.
+	Lease context.Context
 }
 
 // Queue hands deliveries out and records their outcomes. The delivery loop
