@@ -79,6 +79,40 @@ func TestPostponedIsNotTried(t *testing.T) {
 	})
 }
 
+// A throttled sink begins again with one delivery. When that one's turn has not
+// come, the rest waits on: the queue is not run through.
+func TestThrottledSinkWaitsOnWhenItsFirstIsPostponed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		sends := 0
+		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
+			rs := make([]Result, len(ds))
+			for i := range ds {
+				sends++
+				rs[i].Err = &Fault{Kind: Postponed, After: time.Second, Err: errors.New("not its turn")}
+				if sends <= 3 {
+					rs[i].Err = &Fault{Kind: Throttled, Err: errors.New("HTTP 429")}
+				}
+			}
+			return rs
+		}}
+		w.queue.add("s", "bot 0", "e0")
+		w.run(Destination{Name: "s", Sink: b})
+		for i := range 3 {
+			w.pass(10 * time.Second)
+			w.queue.add("s", fmt.Sprintf("bot %d", i+1), fmt.Sprintf("e%d", i+1))
+		}
+		w.pass(10 * time.Second)
+		for i := range 300 {
+			w.queue.add("s", fmt.Sprintf("more %d", i), fmt.Sprintf("m%d", i))
+		}
+		before := sends
+		w.pass(20 * time.Second)
+		if n := sends - before; n > 25 {
+			t.Errorf("%d sends in 20 s by a sink that is throttled", n)
+		}
+	})
+}
+
 func TestBatcherGetsWhatIsReadyTogether(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {

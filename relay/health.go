@@ -159,6 +159,17 @@ func (h *health) throttledForLong(now time.Time) *Pause {
 	return p
 }
 
+// stillThrottled lets a throttled sink wait again after a delivery went out alone
+// and did not get through, whatever kept it.
+func (h *health) stillThrottled(err error, now time.Time) {
+	if err == nil || h.throttle.since.IsZero() {
+		return
+	}
+	if at := now.Add(max(firstThrottle, believed(Classify(err).After))); at.After(h.throttle.until) {
+		h.throttle.until = at
+	}
+}
+
 // takeOver goes on with a pause that an earlier run or another relay began.
 // The first probe comes at once: a restart is often the remedy.
 func (h *health) takeOver(p Pause, now time.Time) {
@@ -174,6 +185,7 @@ func (h *health) takeOver(p Pause, now time.Time) {
 func (h *health) endPause(now time.Time) *Pause {
 	ended := h.pause.Pause
 	h.pause = nil
+	h.failures, h.failingSize, h.unreachable = 0, 0, 0 // they led to the pause that is over
 	if now.Sub(ended.Since) >= doubtWait {
 		h.recovered = now
 	}

@@ -29,6 +29,9 @@ func (l *line) record(w *worker, t task, as []attempt) {
 		for i := range as {
 			if a := &as[i]; (a.err != nil) == failed {
 				r := l.judge(a, try{a.delivery, a.err, a.note, t.solo, throttled}, now)
+				if t.solo {
+					l.health.stillThrottled(a.err, now)
+				}
 				throttled = throttled || r.uncounted && !r.postponed
 				said.add(&l.lines, a, r)
 			}
@@ -56,7 +59,7 @@ func (l *line) judge(a *attempt, t try, now time.Time) ruling {
 		r = ruling{verdict: Muted, note: a.muted}
 		l.asked(t.solo, now)
 	case a.cut:
-		r = ruling{verdict: Release}
+		r = ruling{verdict: Release, note: a.why()}
 	case a.err != nil && Classify(a.err).Kind == Postponed:
 		r = postpone(Classify(a.err), now)
 		l.asked(t.solo, now)

@@ -21,6 +21,14 @@ type attempt struct {
 	took     time.Duration
 }
 
+// why is the text of the attempt's error; empty without one.
+func (a *attempt) why() string {
+	if a.err == nil {
+		return ""
+	}
+	return a.err.Error()
+}
+
 // task is a job with what it is done with.
 type task struct {
 	job

@@ -31,6 +31,8 @@ type assembly struct {
 	wrap func(name string, sink relay.Sink) relay.Sink
 	// mark leads every message for people; the demo says DEMO.
 	mark string
+	// reread, if set, reads the configuration anew for a reload.
+	reread func() (*config.File, *sinks.Plan)
 }
 
 // run opens the store, listens, and relays until ctx ends or a part fails. Then
@@ -50,12 +52,32 @@ func (a *assembly) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", a.file.Listen, errors.Unwrap(err))
 	}
-	// From here on the loop owns the sinks and closes them.
-	destinations, err := a.destinations(store)
+	adminListener, err := a.listenAdmin()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return a.relay(ctx, parts{store: store, destinations: destinations, receiver: receiver, listener: listener})
+	// From here on the loop owns the sinks and closes them.
+	destinations, err := a.destinations(a.plan, store)
+	if err != nil {
+		return errors.Join(err, listener.Close(), adminListener.Close())
+	}
+	return a.relay(ctx, parts{store: store, destinations: destinations, receiver: receiver, listener: listener, admin: adminListener})
+}
+
+// running is a part that runs.
+type running struct {
+	cancel context.CancelFunc
+	ended  <-chan struct{}
+}
+
+// stop ends parts together and waits for all of them.
+func stop(parts ...running) {
+	for _, p := range parts {
+		p.cancel()
+	}
+	for _, p := range parts {
+		<-p.ended
+	}
 }
 
 type parts struct {
@@ -63,31 +85,33 @@ type parts struct {
 	destinations []relay.Destination
 	receiver     *receive.Receiver
 	listener     net.Listener
+	admin        net.Listener
 }
 
-// relay runs the parts. Each ends by a context of its own, one after the other;
-// the first that fails ends all.
+// relay runs the parts until ctx ends or one fails. Requests and deliveries
+// under way then share one grace; the store ends last, with their outcomes.
 func (a *assembly) relay(ctx context.Context, p parts) error {
 	background := context.WithoutCancel(ctx)
 	group, failing := errgroup.WithContext(background)
-	start := func(part func(context.Context) error) (stop func()) {
+	start := func(part func(context.Context) error) running {
 		own, cancel := context.WithCancel(background)
 		ended := make(chan struct{})
 		group.Go(func() error {
 			defer close(ended)
 			return part(own)
 		})
-		return func() { cancel(); <-ended }
+		return running{cancel, ended}
 	}
 	grace := a.file.Shutdown.Grace
 	loop := relay.NewLoop(relay.LoopOptions{Queue: p.store, Memory: p.store, Logger: a.logger, Grace: grace})
 	server := &receive.Server{
 		Handler: p.receiver, CertFile: a.file.TLS.Cert, KeyFile: a.file.TLS.Key, Grace: grace, Logger: a.logger,
 	}
-	stopStore := start(p.store.Run)
-	stopLoop := start(func(ctx context.Context) error { return loop.Run(ctx, p.destinations) })
-	stopServer := start(func(ctx context.Context) error { return server.Serve(ctx, p.listener) })
-	stopTelling := start(func(ctx context.Context) error { p.receiver.Run(ctx); return nil })
+	storing := start(p.store.Run)
+	delivering := start(func(ctx context.Context) error { return loop.Run(ctx, p.destinations) })
+	serving := start(func(ctx context.Context) error { return server.Serve(ctx, p.listener) })
+	telling := start(func(ctx context.Context) error { p.receiver.Run(ctx); return nil })
+	lookingAfter := start(a.lookAfter(p, loop))
 	a.logger.Info("accepting events", "listen", p.listener.Addr().String(), "version", version)
 	if a.listening != nil {
 		a.listening(p.listener.Addr())
@@ -95,17 +119,16 @@ func (a *assembly) relay(ctx context.Context, p parts) error {
 
 	select {
 	case <-ctx.Done():
-		p.receiver.Drain()
-		// A load balancer needs this long to learn that the relay drains.
+		// A load balancer needs this long to learn that the relay goes.
+		p.receiver.Retire()
 		select {
 		case <-time.After(a.file.Shutdown.Delay):
 		case <-failing.Done():
 		}
 	case <-failing.Done():
-		p.receiver.Drain()
 	}
-	for _, stop := range []func(){stopServer, stopTelling, stopLoop, stopStore} {
-		stop()
-	}
+	p.receiver.Drain()
+	stop(serving, telling, lookingAfter, delivering)
+	stop(storing)
 	return group.Wait()
 }

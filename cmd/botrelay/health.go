@@ -78,7 +78,7 @@ func askHealth(ctx context.Context, url string) error {
 // localClient talks to the relay on this machine. Its certificate is made out
 // to the public name, so it is not checked; nothing secret is sent.
 func localClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}
 }

@@ -24,6 +24,9 @@ type environment struct {
 }
 
 func main() {
+	// A reader of standard output that goes away is a failed write like any
+	// other: it must not end the relay.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default comes back: a second one kills.
 	context.AfterFunc(ctx, stop)
@@ -61,6 +64,8 @@ type failure struct {
 	code int
 	text string // empty when everything has been said
 	hint string
+	// status is that of the answer, where the admin API has refused.
+	status int
 }
 
 func (f *failure) Error() string { return f.text }

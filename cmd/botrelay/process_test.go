@@ -26,6 +26,7 @@ type relayProcess struct {
 	listen string
 	args   []string // of the whole command line
 	cmd    *exec.Cmd
+	stdout *os.File // where the process writes; nil discards
 	stderr *syncBuffer
 	exited chan error
 }
@@ -47,6 +48,9 @@ func (p *relayProcess) url() string        { return "http://" + p.listen + "/web
 
 func (p *relayProcess) configure(configuration string) {
 	p.t.Helper()
+	if !strings.Contains(configuration, "\nadmin:") {
+		configuration += "\nadmin: {listen: \"127.0.0.1:0\"}\n"
+	}
 	text := strings.NewReplacer("{listen}", p.listen, "{store}", p.storePath(), "{secret}", scriptSecret).Replace(configuration)
 	if err := os.WriteFile(p.configPath(), []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
@@ -65,6 +69,9 @@ func (p *relayProcess) launch() {
 	p.cmd = exec.Command(p.args[0], p.args[1:]...)
 	p.stderr = &syncBuffer{}
 	p.cmd.Stderr = p.stderr
+	if p.stdout != nil {
+		p.cmd.Stdout = p.stdout
+	}
 	// A test that ends early leaves no process behind.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,5 +217,80 @@ routes: [{name: everything, to: [alerts, other, lake]}]
 	relay.stop()
 	if other.repeated() != 0 {
 		t.Errorf("the other sink got it again")
+	}
+}
+
+// TestStandardOutputClosed takes the reader of standard output away: that is a
+// failed delivery of the log sink and nothing else.
+func TestStandardOutputClosed(t *testing.T) {
+	t.Parallel()
+	sink := newCountingSink(t, "")
+	relay := newRelayProcess(t, fmt.Sprintf(`
+listen: {listen}
+store: {store}
+log: {level: error}
+sources: {recall: {secrets: "{secret}"}}
+sinks: {console: {type: log}, hook: {type: http, url: "%s"}}
+routes: [{name: everything, to: [console, hook]}]
+`, sink.url()))
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay.stdout = writer
+	relay.start()
+	writer.Close()
+	reader.Close()
+	post, err := newSender(relay.url(), scriptSecret, localClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer post.client.CloseIdleConnections()
+	for i := range 5 {
+		if status, err := post.post(t.Context(), fmt.Sprintf("msg-b%d-0", i), []byte(`{"event":"bot.done","data":{}}`)); status != 202 {
+			t.Fatalf("answered %d: %v\n%s", status, err, relay.stderr)
+		}
+		until(t, "the other sink has it", func() error {
+			if sink.received() <= i {
+				return fmt.Errorf("it has %d", sink.received())
+			}
+			return nil
+		})
+	}
+	relay.stop()
+}
+
+// TestShutdownIsOneGrace stops a relay that has a request dripping in and a
+// delivery that hangs: both share the grace, and the exit is a good one.
+func TestShutdownIsOneGrace(t *testing.T) {
+	t.Parallel()
+	entered := make(chan struct{}, 1)
+	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hang.Close)
+	relay := newRelayProcess(t, fmt.Sprintf(plainConfiguration, hang.URL)+"shutdown: {grace: 2s}\n")
+	relay.start()
+	post, err := newSender(relay.url(), scriptSecret, localClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer post.client.CloseIdleConnections()
+	if status, err := post.post(t.Context(), "msg-b-0", []byte(`{"event":"bot.done","data":{}}`)); status != 202 {
+		t.Fatalf("answered %d: %v", status, err)
+	}
+	<-entered
+	drip, err := net.Dial("tcp", relay.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer drip.Close()
+	fmt.Fprintf(drip, "POST /webhooks/recall HTTP/1.1\r\nHost: r\r\nsvix-id: msg_1\r\nsvix-timestamp: %d\r\nsvix-signature: v1,AAAA\r\nContent-Length: 100\r\n\r\nx", time.Now().Unix())
+	began := time.Now()
+	relay.stop() // fails the test unless the exit code is 0
+	// Two graces one after the other would take 4 s and what settling takes.
+	if took := time.Since(began); took > 2*2*time.Second {
+		t.Errorf("the shutdown took %v, the grace is 2 s", took)
 	}
 }

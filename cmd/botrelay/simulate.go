@@ -137,10 +137,14 @@ func onwardSinks(file *config.File, source string, all []letter) string {
 			chosen[target.Sink] = true
 		}
 	}
-	var names []string
+	types := map[string]string{}
 	for _, sink := range file.Sinks {
-		if chosen[sink.Name] {
-			names = append(names, fmt.Sprintf("%s (%s)", sink.Name, sink.Type))
+		types[sink.Name] = sink.Type
+	}
+	var names []string
+	for _, sink := range file.Routes.Sinks() {
+		if chosen[sink] {
+			names = append(names, fmt.Sprintf("%s (%s)", sink, types[sink]))
 		}
 	}
 	if len(names) == 0 {

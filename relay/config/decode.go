@@ -21,7 +21,7 @@ type field struct {
 	key         string
 	required    bool
 	oneof       []string
-	min         string
+	min, max    string
 	form        string
 	placeholder string
 	index       []int
@@ -47,7 +47,7 @@ func fieldsOf(t reflect.Type) []field {
 		name, option, _ := strings.Cut(tag, ",")
 		fields = append(fields, field{
 			key: name, required: option == "required", oneof: strings.Fields(sf.Tag.Get("oneof")),
-			min: sf.Tag.Get("min"), form: sf.Tag.Get("form"), placeholder: sf.Tag.Get("placeholder"),
+			min: sf.Tag.Get("min"), max: sf.Tag.Get("max"), form: sf.Tag.Get("form"), placeholder: sf.Tag.Get("placeholder"),
 			index: []int{i},
 		})
 	}

@@ -67,7 +67,7 @@ type Retention struct {
 // how long deliveries may then finish.
 type Shutdown struct {
 	Delay time.Duration `key:"delay"`
-	Grace time.Duration `key:"grace"`
+	Grace time.Duration `key:"grace" min:"1s"`
 }
 
 // Log is the relay's own log on standard error.

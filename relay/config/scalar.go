@@ -77,6 +77,9 @@ func setScalar(v reflect.Value, text, shown string, fd field) string {
 		if least, ok := parseSize(fd.min); ok && s < least {
 			return fmt.Sprintf("%s is too small; %s is the least", shown, fd.min)
 		}
+		if most, ok := parseSize(fd.max); ok && s > most {
+			return fmt.Sprintf("%s is too large; %s is the most", shown, fd.max)
+		}
 		v.SetInt(int64(s))
 	case v.Type() == rateType:
 		r, ok := parseRate(text)
@@ -198,7 +201,7 @@ var pathForm = regexp.MustCompile(`^/[!-~]*$`)
 
 func isPath(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && pathForm.MatchString(text) && u.Path == text && u.Host == "" && u.RawQuery == "" && u.Fragment == "" &&
+	return err == nil && pathForm.MatchString(text) && u.Path == text && u.EscapedPath() == text && u.Host == "" && u.RawQuery == "" && u.Fragment == "" &&
 		!strings.ContainsAny(text, "?#%{}") && !strings.Contains(text, "//") && !slices.Contains(strings.Split(text, "/"), "..") && !slices.Contains(strings.Split(text, "/"), ".")
 }
 

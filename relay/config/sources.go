@@ -13,7 +13,7 @@ type Source struct {
 	Name    string
 	Secrets []Secret `key:"secrets,required" form:"signing"` // at least one; each is good for a signature
 	Path    string   `key:"path" form:"path"`                // never empty
-	MaxBody Size     `key:"max_body" min:"1KiB"`
+	MaxBody Size     `key:"max_body" min:"1KiB" max:"32MiB"`
 
 	block *Block
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,11 @@ type limitedListener struct {
 	slots  chan struct{}
 	closed chan struct{}
 	close  func() error
+	// full, if set, is called with true when no place is left and with false
+	// when a quarter is free again: connections that do nothing must not keep
+	// others out.
+	full    func(bool)
+	crowded atomic.Bool
 
 	logger *slog.Logger
 	told   time.Time // of the last failure that was logged; one goroutine accepts
@@ -33,8 +39,13 @@ func newLimitedListener(ln net.Listener, limit int, logger *slog.Logger) *limite
 func (l *limitedListener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+	default:
+		l.crowd(true)
+		select {
+		case l.slots <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
 	}
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -42,7 +53,21 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		l.tell(err)
 		return nil, err
 	}
-	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
+	return &limitedConn{Conn: conn, release: sync.OnceFunc(l.release)}, nil
+}
+
+func (l *limitedListener) release() {
+	<-l.slots
+	if len(l.slots) <= cap(l.slots)*3/4 {
+		l.crowd(false)
+	}
+}
+
+// crowd tells of a change once.
+func (l *limitedListener) crowd(full bool) {
+	if l.full != nil && l.crowded.CompareAndSwap(!full, full) {
+		l.full(full)
+	}
 }
 
 // tell logs, once a minute, what keeps connections from being accepted: too

@@ -65,7 +65,8 @@ type Receiver struct {
 	now      func() time.Time
 
 	table    atomic.Pointer[table]
-	draining atomic.Bool
+	retiring atomic.Bool // /readyz answers 503
+	draining atomic.Bool // so do posts
 	inFlight budget
 	within   time.Duration // answerWithin
 	accepts  histogram
@@ -165,9 +166,15 @@ func (t *table) check(s Source, names map[string]bool) error {
 	return nil
 }
 
-// Drain makes /readyz and new posts answer 503 from now on, for good. Requests
-// under way are finished.
-func (r *Receiver) Drain() { r.draining.Store(true) }
+// Retire makes /readyz answer 503 from now on, for good, so that a load balancer
+// looks elsewhere. Posts are still taken.
+func (r *Receiver) Retire() { r.retiring.Store(true) }
+
+// Drain makes new posts answer 503, too. Requests under way are finished.
+func (r *Receiver) Drain() {
+	r.Retire()
+	r.draining.Store(true)
+}
 
 // ServeHTTP answers one request. It returns within about 10 s of its call, if
 // the Log keeps to its context.
@@ -209,7 +216,7 @@ func (r *Receiver) health(w http.ResponseWriter, req *http.Request, path string)
 		r.refuse(w, &r.known.nobody, refuse(causeMethod), allowGet)
 	case path == healthPath:
 		write(w, http.StatusOK, bodyOK)
-	case r.draining.Load() || r.table.Load().routes == nil || r.ready != nil && r.ready() != nil:
+	case r.retiring.Load() || r.table.Load().routes == nil || r.ready != nil && r.ready() != nil:
 		write(w, http.StatusServiceUnavailable, bodyNotReady)
 	default:
 		write(w, http.StatusOK, bodyOK)

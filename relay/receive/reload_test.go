@@ -203,7 +203,8 @@ func TestDrainFinishesWhatHasBegun(t *testing.T) {
 	}
 }
 
-// A request that outlasts the grace is cut off, and Serve says so.
+// A request that outlasts the grace is cut off, which is no failure: anybody may
+// hold one open.
 func TestServeCutsOffAfterGrace(t *testing.T) {
 	s := serve(t, Options{}, func(r *Receiver, s *Server) {
 		s.Grace = 20 * time.Millisecond
@@ -220,7 +221,7 @@ func TestServeCutsOffAfterGrace(t *testing.T) {
 		got <- s.exchange(t, post(path, signed(t, secretA, "svix", "msg_1", now, goodBody), goodBody))
 	}()
 	<-entered
-	if err := s.stop(); err == nil || !strings.Contains(err.Error(), "cut off after 20ms") {
+	if err := s.stop(); err != nil {
 		t.Errorf("got %v", err)
 	}
 	if a := <-got; len(a) != 0 {

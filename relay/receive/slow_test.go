@@ -182,7 +182,8 @@ func TestBudgetIsGivenBack(t *testing.T) {
 	}
 }
 
-// At the limit further connections wait; a place is free once one closes.
+// At the limit further connections wait while the others have a request under
+// way; a place is free once one closes.
 func TestConnectionLimit(t *testing.T) {
 	s := serve(t, Options{}, func(_ *Receiver, s *Server) { s.MaxConns = 2 })
 	first, second, third := s.dial(t), s.dial(t), s.dial(t)
@@ -190,11 +191,8 @@ func TestConnectionLimit(t *testing.T) {
 	defer third.Close()
 	get := "GET /healthz HTTP/1.1\r\nHost: r\r\n\r\n"
 	for _, conn := range []net.Conn{first, second} { // accepted in the order of dialling
-		if _, err := io.WriteString(conn, get); err != nil {
+		if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: r\r\nContent-Le"); err != nil {
 			t.Fatal(err)
-		}
-		if got := answers(t, conn); len(got) != 1 || got[0].status != 200 {
-			t.Fatalf("got %+v", got)
 		}
 	}
 	if _, err := io.WriteString(third, get); err != nil {
@@ -206,6 +204,25 @@ func TestConnectionLimit(t *testing.T) {
 	_ = first.Close()
 	if got := answersWithin(t, third, 5*time.Second); len(got) != 1 || got[0].status != 200 {
 		t.Fatalf("got %+v", got)
+	}
+}
+
+// Connections that have had their answer and do nothing give way to others, so
+// that a stranger who holds all of them keeps nobody out, and a health check
+// least of all.
+func TestIdleConnectionsGiveWay(t *testing.T) {
+	const limit = 8
+	s := serve(t, Options{}, func(_ *Receiver, s *Server) { s.MaxConns = limit })
+	get := "GET /healthz HTTP/1.1\r\nHost: r\r\n\r\n"
+	for i := range 3 * limit {
+		conn := s.dial(t)
+		defer conn.Close()
+		if _, err := io.WriteString(conn, get); err != nil {
+			t.Fatal(err)
+		}
+		if got := answersWithin(t, conn, 5*time.Second); len(got) != 1 || got[0].status != 200 {
+			t.Fatalf("connection %d: got %+v", i, got)
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func (s *Sink) Send(ctx context.Context, d *relay.Delivery) (string, error) {
 	// RoundTrip, not a Client: no redirects, no cookies, no URL in the errors.
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return "", outcome.Network(err, s.hide)
+		return "", outcome.Network(err, s.hide.For(d.Event.Raw))
 	}
 	if resp.Body != http.NoBody {
 		defer time.AfterFunc(readsAnswer, cancel).Stop()

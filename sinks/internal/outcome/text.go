@@ -25,7 +25,7 @@ const Hidden = "<secret>"
 // library has written. The nil Hider hides nothing.
 type Hider struct {
 	secrets []string
-	payload string
+	payload []byte
 }
 
 // NewHider returns a Hider of the given secrets and of each of their words, so
@@ -46,12 +46,13 @@ func NewHider(secrets ...string) *Hider {
 	return h
 }
 
-// For returns a Hider that also drops a text that echoes the body of an event.
+// For returns a Hider that also drops a text that echoes the body of an event,
+// which must not change while it is in use.
 func (h *Hider) For(payload []byte) *Hider {
 	if h == nil {
 		h = &Hider{}
 	}
-	return &Hider{secrets: h.secrets, payload: string(payload)}
+	return &Hider{secrets: h.secrets, payload: payload}
 }
 
 // Text makes one short line out of s: secrets hidden, an echo of the payload
@@ -62,20 +63,29 @@ func (h *Hider) Text(s string) string {
 
 func (h *Hider) line(s string, limit int) string {
 	if h != nil {
-		if echoes(s, h.payload) {
-			return ""
-		}
 		for _, secret := range h.secrets {
 			s = strings.ReplaceAll(s, secret, Hidden)
 		}
 	}
-	return cut(escape(strings.Join(strings.Fields(s), " ")), limit)
+	s = strings.Join(strings.Fields(s), " ")
+	if h != nil && echoes(s, h.payload, limit) {
+		return ""
+	}
+	return cut(escape(s), limit)
 }
 
-// echoes tells whether s repeats a piece of the payload. Blanks and backslashes
-// count for nothing: an echo may be indented, or a JSON text inside another.
-func echoes(s, payload string) bool {
-	s, payload = bare(s), bare(payload)
+// echoes tells whether the first limit characters of s repeat a piece of the
+// payload. Blanks and backslashes count for nothing: an echo may be indented, or
+// a JSON text inside another. What lies beyond is not shown, and looking for all
+// of a long answer in a long body would take a processor for a second.
+func echoes(s string, body []byte, limit int) bool {
+	if len(body) < echoWindow {
+		return false
+	}
+	if most := utf8.UTFMax*limit + echoWindow; len(s) > most {
+		s = s[:most]
+	}
+	s, payload := bare(s), bare(string(body))
 	for i := 0; i+echoWindow <= len(s); i++ {
 		if strings.Contains(payload, s[i:i+echoWindow]) {
 			return true
