@@ -165,6 +165,7 @@ func (d *demo) configuration() string {
 		slack = `{type: slack, webhook_url: "${env:SLACK_WEBHOOK_URL}"}`
 	}
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
+admin: {listen: "127.0.0.1:0"}
 store: %q
 sources:
   recall: {secrets: "${env:DEMO_SECRET}"}

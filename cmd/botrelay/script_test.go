@@ -53,12 +53,14 @@ type destinations struct {
 type destinationsKey struct{}
 
 func setUpScript(env *testscript.Env) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	for _, name := range []string{"LISTEN", "ADMIN"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		env.Setenv(name, listener.Addr().String())
 	}
-	listener.Close()
-	env.Setenv("LISTEN", listener.Addr().String())
 	env.Setenv("RECALL_WEBHOOK_SECRET", scriptSecret)
 	example, err := filepath.Abs("../../config.example.yaml")
 	if err != nil {

@@ -37,6 +37,10 @@ belongs to sinks of type log.`,
 			}
 			logger := newLogger(file.Log, env.stderr)
 			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: logger}
+			a.reread = func() (*config.File, *sinks.Plan) {
+				file := config.Load(file.Path, config.Options{Getenv: env.getenv})
+				return file, sinks.NewPlan(file)
+			}
 			if err := a.run(cmd.Context()); err != nil {
 				logCause(logger, err)
 				return failed("%v", err)
@@ -80,9 +84,9 @@ func openStore(ctx context.Context, file *config.File, logger *slog.Logger) (*sq
 	})
 }
 
-// destinations makes the sinks with the settings of their loops.
-func (a *assembly) destinations(store *sqlitestore.Store) ([]relay.Destination, error) {
-	ds, err := a.plan.Make(sinks.Deps{
+// destinations makes the sinks of a plan with the settings of their loops.
+func (a *assembly) destinations(plan *sinks.Plan, store *sqlitestore.Store) ([]relay.Destination, error) {
+	ds, err := plan.Make(sinks.Deps{
 		Stdout: a.stdout, Reader: store, Memory: store, Version: version, Logger: a.logger, Mark: a.mark,
 	})
 	if err != nil || a.wrap == nil {
@@ -94,9 +98,10 @@ func (a *assembly) destinations(store *sqlitestore.Store) ([]relay.Destination, 
 	return ds, nil
 }
 
-func (a *assembly) receiver(store *sqlitestore.Store) (*receive.Receiver, error) {
+// sourcesOf makes the sources of a file.
+func sourcesOf(file *config.File) ([]receive.Source, error) {
 	var sources []receive.Source
-	for _, s := range a.file.Sources {
+	for _, s := range file.Sources {
 		secrets := make([]string, len(s.Secrets))
 		for i, secret := range s.Secrets {
 			secrets[i] = string(secret)
@@ -106,6 +111,14 @@ func (a *assembly) receiver(store *sqlitestore.Store) (*receive.Receiver, error)
 			return nil, fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		sources = append(sources, receive.Source{Name: s.Name, Path: s.Path, Verifier: verifier, MaxBody: int64(s.MaxBody)})
+	}
+	return sources, nil
+}
+
+func (a *assembly) receiver(store *sqlitestore.Store) (*receive.Receiver, error) {
+	sources, err := sourcesOf(a.file)
+	if err != nil {
+		return nil, err
 	}
 	return receive.New(receive.Options{
 		Sources: sources, Log: store, Routes: a.file.Routes.Targets, Verified: store.ClockProved, Ready: store.Ready,
