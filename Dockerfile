@@ -4,12 +4,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/botrelay ./cmd/botrelay \
+ARG COMMIT=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/botrelay ./cmd/botrelay \
  && mkdir /out/data
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/botrelay /usr/local/bin/botrelay
-# The store's default folder, ./data, is made here: a named volume takes this owner over.
+# The working directory, in which the store makes its folder: a named volume takes this owner over.
 # There is no VOLUME line: it would make an anonymous volume that "docker run --rm" deletes.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/botrelay
 WORKDIR /var/lib/botrelay

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -112,6 +113,8 @@ func (a *assembly) relay(ctx context.Context, p parts) error {
 	serving := start(func(ctx context.Context) error { return server.Serve(ctx, p.listener) })
 	telling := start(func(ctx context.Context) error { p.receiver.Run(ctx); return nil })
 	lookingAfter := start(a.lookAfter(p, loop))
+	warning := volumeWarning(a.file.Store, os.LookupEnv, fileExists, fileSystemOf)
+	warned := start(func(ctx context.Context) error { return tellVolume(ctx, a.logger, warning) })
 	a.logger.Info("accepting events", "listen", p.listener.Addr().String(), "version", version)
 	if a.listening != nil {
 		a.listening(p.listener.Addr())
@@ -128,7 +131,7 @@ func (a *assembly) relay(ctx context.Context, p parts) error {
 	case <-failing.Done():
 	}
 	p.receiver.Drain()
-	stop(serving, telling, lookingAfter, delivering)
+	stop(serving, telling, lookingAfter, warned, delivering)
 	stop(storing)
 	return group.Wait()
 }

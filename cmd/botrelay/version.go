@@ -43,8 +43,15 @@ func goRelease(v string) string {
 	return parts[0] + "." + parts[1]
 }
 
-// buildCommit is the commit that the toolchain recorded, if it did.
+// commit is set by the linker where the toolchain cannot see the repository; see
+// the Dockerfile.
+var commit string
+
+// buildCommit is the commit that was built from, if anybody recorded it.
 func buildCommit() string {
+	if commit != "" {
+		return commit[:min(7, len(commit))]
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

@@ -201,7 +201,7 @@ var pathForm = regexp.MustCompile(`^/[!-~]*$`)
 
 func isPath(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && pathForm.MatchString(text) && u.Path == text && u.EscapedPath() == text && u.Host == "" && u.RawQuery == "" && u.Fragment == "" &&
+	return err == nil && pathForm.MatchString(text) && u.Path == text && (&url.URL{Path: text}).EscapedPath() == text && u.Host == "" && u.RawQuery == "" && u.Fragment == "" &&
 		!strings.ContainsAny(text, "?#%{}") && !strings.Contains(text, "//") && !slices.Contains(strings.Split(text, "/"), "..") && !slices.Contains(strings.Split(text, "/"), ".")
 }
 
