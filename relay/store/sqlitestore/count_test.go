@@ -119,3 +119,27 @@ func TestRestartWithManyKeys(t *testing.T) {
 		t.Errorf("%d of %d delivered, %v", n, keys*perKey, err)
 	}
 }
+
+// What is committed after counting began is left to the counts of the commits.
+func TestCountingSeesOneMoment(t *testing.T) {
+	s, _ := open(t, Options{Dir: quickDir(t)})
+	for i := range 30 {
+		mustAppend(t, s, event(i, fmt.Sprint(i)), "a")
+	}
+	later := &Store{opts: s.opts, vfs: s.vfs, sinks: sinkTable{
+		byName: map[string]*sinkState{"a": newSinkState("a")}, counted: make(chan struct{}),
+	}}
+	count, err := later.countFrom(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 7 {
+		mustAppend(t, s, event(100+i, fmt.Sprint(i)), "a")
+	}
+	if err := count(); err != nil {
+		t.Fatal(err)
+	}
+	if n := later.sinks.byName["a"].counts[pending]; n != 30 {
+		t.Errorf("counted %d deliveries, 30 were there", n)
+	}
+}
