@@ -1,46 +1,15 @@
 package sqlitestore
 
 import (
-	"sync/atomic"
 	"time"
 )
-
-// age tells whether the wall clock is believed enough to remove things for
-// their age: after a verified request has proved it, and only as long as it
-// goes with the machine's running time.
-type age struct {
-	proved atomic.Bool
-	// The writer's own: wall clock minus running time when it last looked.
-	offset time.Duration
-	looked bool
-}
-
-// partLimit is how far wall clock and running time may part.
-const partLimit = time.Hour
 
 // ClockProved tells that the wall clock agrees with a sender's, by a signature
 // that holds. It costs next to nothing: call it for every verified request.
 func (s *Store) ClockProved() {
-	if !s.age.proved.Load() {
-		s.age.proved.Store(true)
+	if s.age.Prove() {
 		s.queue.signal() // what waited for this may begin
 	}
-}
-
-func (a *age) believed() bool { return a.proved.Load() }
-
-// look compares the clocks and returns true when they have parted: nothing is
-// believed then until the next proof, and due times need another look.
-func (a *age) look(now time.Time, running time.Duration) (parted bool) {
-	offset := time.Duration(now.UnixNano()) - running
-	parted = a.looked && (offset-a.offset).Abs() > partLimit
-	if parted {
-		a.proved.Store(false)
-	}
-	if parted || !a.looked {
-		a.offset, a.looked = offset, true
-	}
-	return parted
 }
 
 // clampDue brings back due times that no wait explains: a clock that was ahead

@@ -17,7 +17,7 @@ type appendJob struct {
 	given   *relay.Event // by the caller
 	event   *relay.Event // what is stored: given, or what quarantine left of it
 	targets []relay.Target
-	row     eventRow
+	row     store.EventColumns
 	receipt relay.Receipt
 	kept    []recentDelivery // those that may be handed out at once
 }
@@ -32,7 +32,7 @@ func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target)
 	if s.full.Load() && !s.mayUseReserve(ev) {
 		return relay.Receipt{}, relay.ErrFull
 	}
-	j := &appendJob{answer: newAnswer(), given: ev, event: ev, targets: to, row: rowOf(ev)}
+	j := &appendJob{answer: newAnswer(), given: ev, event: ev, targets: to, row: store.ColumnsOf(ev)}
 	if err := s.queue.put(j); err != nil {
 		return relay.Receipt{}, err
 	}
@@ -53,7 +53,7 @@ func (j *appendJob) quarantine(why error) bool {
 	stripped := *j.event
 	stripped.Fields, stripped.Trouble = relay.Fields{}, "could not be stored as it is: "+why.Error()
 	j.event, j.targets = &stripped, nil
-	j.row = rowOf(j.event)
+	j.row = store.ColumnsOf(j.event)
 	return true
 }
 
@@ -104,7 +104,7 @@ func (j *appendJob) known(w *writer) (bool, error) {
 	err := w.query(sqlSeenHas, func(st *sqlite3.Stmt) bool {
 		found = true
 		body := st.ColumnRawBlob(0)
-		j.receipt = relay.Receipt{Duplicate: true, Conflict: len(body) > 0 && !bytes.Equal(body, bodyHash(j.event.Raw))}
+		j.receipt = relay.Receipt{Duplicate: true, Conflict: len(body) > 0 && !bytes.Equal(body, store.BodyHash(j.event.Raw))}
 		return false
 	}, j.event.Source, j.event.ID)
 	return found, err
@@ -124,28 +124,28 @@ func (j *appendJob) insert(w *writer) (bool, error) {
 
 // insertEvent writes an event unless its id is there already. A nil raw is a
 // body that was removed, and then body is its hash.
-func (d *db) insertEvent(seq int64, ev *relay.Event, row *eventRow, raw, body []byte) error {
+func (d *db) insertEvent(seq int64, ev *relay.Event, row *store.EventColumns, raw, body []byte) error {
 	st, err := d.stmt(sqlInsertEvent)
 	if err != nil {
 		return err
 	}
-	if err := bind(st, seq, ev.Source, ev.ID, nanos(ev.Received), row.key); err != nil {
+	if err := bind(st, seq, ev.Source, ev.ID, nanos(ev.Received), row.Key); err != nil {
 		return err
 	}
-	if row.bot == "" {
+	if row.Bot == "" {
 		err = st.BindNull(6)
 	} else {
-		err = st.BindText(6, row.bot)
+		err = st.BindText(6, row.Bot)
 	}
 	if err != nil {
 		return err
 	}
-	for i, text := range [...]string{row.name, row.code, row.subCode, ev.Fields.Side, ev.Trouble} {
+	for i, text := range [...]string{row.Name, row.Code, row.SubCode, ev.Fields.Side, ev.Trouble} {
 		if err := st.BindText(7+i, text); err != nil {
 			return err
 		}
 	}
-	for i, blob := range [...][]byte{row.sum, row.fields, raw, body} {
+	for i, blob := range [...][]byte{row.Sum[:], row.Fields, raw, body} {
 		if err := st.BindBlob(12+i, blob); err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (j *appendJob) compare(w *writer) error {
 		if st.ColumnType(6) != sqlite3.NULL {
 			j.receipt.Conflict = !bytes.Equal(st.ColumnRawBlob(6), j.event.Raw)
 		} else if hash := st.ColumnRawBlob(7); len(hash) > 0 {
-			j.receipt.Conflict = !bytes.Equal(hash, bodyHash(j.event.Raw))
+			j.receipt.Conflict = !bytes.Equal(hash, store.BodyHash(j.event.Raw))
 		}
 		return false
 	}, j.event.Source, j.event.ID)

@@ -73,11 +73,11 @@ func (w *writer) probe() error {
 // lookAtClocks notes when wall clock and running time part, and at the start
 // and then brings due times back that no wait explains.
 func (w *writer) lookAtClocks(now time.Time) error {
-	a := &w.store.age
-	first := !a.looked
-	if parted := a.look(now, w.store.opts.Boot()); parted {
+	first, parted := w.store.age.Look(now, w.store.opts.Boot())
+	if parted {
 		w.store.log().Warn("the clock has jumped: nothing is removed for its age until a request proves it", "now", now)
-	} else if !first {
+	}
+	if !first && !parted {
 		return nil
 	}
 	return w.clampDue()
@@ -91,13 +91,13 @@ func (w *writer) retainSome(now time.Time) (more bool, err error) {
 	filling := u.InUse >= u.Limit/5*4
 	aging := r.running && r.stage == byAge
 	switch {
-	case aging && !w.store.age.believed():
+	case aging && !w.store.age.Believed():
 		r.running = false
 	case filling && (aging || !r.running) && w.worthwhile(now):
 		r.stage, r.running, r.began, r.removed, r.finals = bodies, true, now, 0, 0
 	case r.running && !aging && !filling:
 		r.running, r.partial = false, true
-	case !r.running && w.store.age.believed() && !now.Before(r.next):
+	case !r.running && w.store.age.Believed() && !now.Before(r.next):
 		r.stage, r.running, r.began = byAge, true, now
 		if err := w.expire(); err != nil {
 			return false, err
@@ -182,7 +182,7 @@ func (w *writer) expire() error {
 func (w *writer) untilNext(now time.Time) time.Duration {
 	r := &w.retain
 	wait := idleLook
-	if w.store.age.believed() && r.next.After(now) {
+	if w.store.age.Believed() && r.next.After(now) {
 		wait = min(wait, r.next.Sub(now))
 	}
 	return max(wait, time.Millisecond)

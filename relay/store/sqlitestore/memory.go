@@ -103,5 +103,5 @@ func (s *Store) List(ctx context.Context, owner, prefix string, yield func(key s
 // forgotten tells whether a value with this end has had its time. Nothing is
 // forgotten by a clock that is not believed.
 func (s *Store) forgotten(until int64) bool {
-	return until > 0 && s.age.believed() && until <= nanos(s.opts.Clock.Now())
+	return until > 0 && s.age.Believed() && until <= nanos(s.opts.Clock.Now())
 }

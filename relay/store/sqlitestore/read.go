@@ -16,12 +16,6 @@ import (
 
 var _ relay.Reader = (*Store)(nil)
 
-// How long one page looks, and how many items it has when nobody says.
-const (
-	pageTime  = 50 * time.Millisecond
-	pageItems = 100
-)
-
 // damagedTrouble is the trouble of an event that does not fit its hash, as it
 // is shown. Its other fields are not to be trusted.
 const damagedTrouble = "stored event is damaged"
@@ -110,71 +104,16 @@ func (d *db) text(q statement, args ...any) (text string, found bool, err error)
 }
 
 // pager is one page in the making.
-type pager struct {
-	query    relay.Query
-	limit    int
-	deadline time.Time
-	clock    store.Clock
-	looked   int
-	over     bool // what follows lies outside of Since and Until
-}
+type pager struct{ *store.Pager }
 
-func (s *Store) pager(q relay.Query) *pager {
-	p := &pager{query: q, limit: q.Limit, deadline: s.opts.Clock.Now().Add(pageTime), clock: s.opts.Clock}
-	if p.limit <= 0 {
-		p.limit = pageItems
-	}
-	return p
-}
-
-// late tells whether the page has looked long enough. It asks the clock now
-// and then only.
-func (p *pager) late() bool {
-	p.looked++
-	return p.looked%32 == 0 && p.clock.Now().After(p.deadline)
-}
-
-// clockSlack is how far the order of numbers and that of receipt may differ
-// before looking for a time goes wrong.
-const clockSlack = 5 * time.Minute
-
-// inTime tells whether something received then is wanted, and notes when
-// everything behind it is too old.
-func (p *pager) inTime(received time.Time) bool {
-	q := &p.query
-	if !q.Since.IsZero() && received.Before(q.Since) {
-		p.over = p.over || !q.OldestFirst && received.Before(q.Since.Add(-clockSlack))
-		return false
-	}
-	if !q.Until.IsZero() && !received.Before(q.Until) {
-		p.over = p.over || q.OldestFirst && received.After(q.Until.Add(clockSlack))
-		return false
-	}
-	return true
-}
-
-// wants tells whether the event fits everything that the query says about
-// events.
-func (p *pager) wants(ev *relay.Event) bool {
-	q := &p.query
-	return p.inTime(ev.Received) &&
-		(q.Source == "" || ev.Source == q.Source) &&
-		(q.Event == "" || ev.Fields.Event == q.Event) &&
-		(q.Bot == "" || ev.Fields.BotID.String() == q.Bot) &&
-		(q.Match == nil || q.Match(ev))
-}
+func (s *Store) pager(q relay.Query) pager { return pager{store.NewPager(q, s.opts.Clock)} }
 
 // Events is [relay.Reader]'s.
 func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*relay.Event], err error) {
 	p := s.pager(q)
-	from := int64(math.MaxInt64)
-	if q.OldestFirst {
-		from = 0
-	}
-	if q.From != "" {
-		if from, err = strconv.ParseInt(q.From, 10, 64); err != nil {
-			return page, fmt.Errorf("read events: %w: %.80q", relay.ErrNoPage, q.From)
-		}
+	from, err := p.FirstSeq()
+	if err != nil {
+		return page, fmt.Errorf("read events: %w", err)
 	}
 	err = s.readers.read(ctx, func(d *db) error {
 		if q.From == "" {
@@ -192,13 +131,9 @@ func (s *Store) Events(ctx context.Context, q relay.Query) (page relay.Page[*rel
 
 // begin is the number at which the first page begins; otherwise where no time
 // says more.
-func (p *pager) begin(d *db, otherwise int64) (int64, error) {
-	q := &p.query
-	switch {
-	case q.OldestFirst && !q.Since.IsZero():
-		return d.seqAt(q.Since.Add(-clockSlack))
-	case !q.OldestFirst && !q.Until.IsZero():
-		return d.seqAt(q.Until.Add(clockSlack))
+func (p pager) begin(d *db, otherwise int64) (int64, error) {
+	if at, named := p.Begin(); named {
+		return d.seqAt(at)
 	}
 	return otherwise, nil
 }
@@ -211,12 +146,12 @@ type walk struct {
 
 // walk is the way that the query goes. What was not understood has an index of
 // its own: it is looked for among a million that were.
-func (p *pager) walk() walk {
-	quarantined := p.query.State == relay.StateQuarantined
+func (p pager) walk() walk {
+	quarantined := p.Query.State == relay.StateQuarantined
 	switch {
-	case p.query.OldestFirst && quarantined:
+	case p.Query.OldestFirst && quarantined:
 		return walk{sqlTroubleUp, 1}
-	case p.query.OldestFirst:
+	case p.Query.OldestFirst:
 		return walk{sqlEventsFrom, 1}
 	case quarantined:
 		return walk{sqlTroubleDown, -1}
@@ -226,7 +161,7 @@ func (p *pager) walk() walk {
 
 // events fills a page, beginning with the number from. Behind a page of the
 // file that cannot be read it goes on number by number.
-func (p *pager) events(d *db, way walk, from int64, page *relay.Page[*relay.Event]) error {
+func (p pager) events(d *db, way walk, from int64, page *relay.Page[*relay.Event]) error {
 	for {
 		var inner error
 		stopped := false
@@ -239,7 +174,7 @@ func (p *pager) events(d *db, way walk, from int64, page *relay.Page[*relay.Even
 		switch {
 		case inner != nil:
 			return inner
-		case stopped && !p.over:
+		case stopped && !p.Over:
 			page.Next = strconv.FormatInt(next, 10)
 			return nil
 		case stopped || err == nil:
@@ -255,9 +190,9 @@ func (p *pager) events(d *db, way walk, from int64, page *relay.Page[*relay.Even
 }
 
 // event looks at one event; stop is true when the page has ended with it.
-func (p *pager) event(d *db, ev *relay.Event, page *relay.Page[*relay.Event]) (err error, stop bool) {
+func (p pager) event(d *db, ev *relay.Event, page *relay.Page[*relay.Event]) (err error, stop bool) {
 	page.Reached = ev.Received
-	if p.wants(ev) {
+	if p.Wants(ev) {
 		fits, err := p.fits(d, ev)
 		if err != nil {
 			return err, true
@@ -266,12 +201,12 @@ func (p *pager) event(d *db, ev *relay.Event, page *relay.Page[*relay.Event]) (e
 			page.Items = append(page.Items, ev)
 		}
 	}
-	return nil, p.over || len(page.Items) >= p.limit || p.late()
+	return nil, p.Over || len(page.Items) >= p.Limit || p.Late()
 }
 
 // fits tells whether the event has a delivery as the query wants it.
-func (p *pager) fits(d *db, ev *relay.Event) (bool, error) {
-	q := &p.query
+func (p pager) fits(d *db, ev *relay.Event) (bool, error) {
+	q := &p.Query
 	if q.State == relay.StateQuarantined {
 		return ev.Trouble != "", nil
 	}

@@ -159,13 +159,13 @@ func (w *writer) consider(c *candidate) (bool, error) {
 // remove deletes an event with its deliveries, and keeps its id where that has
 // to be known for longer.
 func (w *writer) remove(c *candidate) error {
-	if !w.store.age.believed() || c.received > nanos(w.now)-int64(idsKept) {
+	if !w.store.age.Believed() || c.received > nanos(w.now)-int64(idsKept) {
 		if c.hasBody {
 			ev, _, err := w.rawOf(c.seq)
 			if err != nil {
 				return err
 			}
-			c.body = bodyHash(ev)
+			c.body = store.BodyHash(ev)
 		}
 		if err := w.exec(sqlInsertSeen, c.source, c.id, c.body, c.received/int64(dayLength)); err != nil {
 			return err
@@ -195,21 +195,20 @@ func (w *writer) rawOf(seq int64) (raw []byte, found bool, err error) {
 // lies frees no page. One that does not fit its hash stays as it is.
 func (w *writer) removeBody(c *candidate) error {
 	var ev *relay.Event
-	var row eventRow
+	var row store.EventColumns
 	err := w.query(sqlEventBySeq, func(st *sqlite3.Stmt) bool {
 		var problem error
 		if ev, problem = scanEvent(st, true); problem == nil {
-			row = rowOf(ev)
-			row.key = st.ColumnText(4)
+			row = store.ColumnsOf(ev)
+			row.Key = st.ColumnText(4)
 		}
 		return false
 	}, c.seq)
 	if err != nil || ev == nil {
 		return err
 	}
-	sum := store.Sum(ev.Source, ev.ID, ev.Received, row.key, row.fields, nil)
-	row.sum = sum[:]
-	hash := bodyHash(ev.Raw)
+	row.Sum = store.Sum(ev.Source, ev.ID, ev.Received, row.Key, row.Fields, nil)
+	hash := store.BodyHash(ev.Raw)
 	if err := w.exec(sqlDeleteEvent, c.seq); err != nil {
 		return err
 	}

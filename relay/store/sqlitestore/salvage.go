@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay/store"
 )
 
 // Salvaged is what a salvage found.
@@ -181,9 +183,9 @@ func (r *rescue) event(st *sqlite3.Stmt) error {
 	if r.gap {
 		r.found.To, r.gap = ev.Received, false
 	}
-	row := rowOf(ev)
-	row.key = st.ColumnText(4)
-	row.sum = st.ColumnBlob(8, nil)
+	row := store.ColumnsOf(ev)
+	row.Key = st.ColumnText(4)
+	copy(row.Sum[:], st.ColumnRawBlob(8))
 	if err := r.copy.insertEvent(seq, ev, &row, ev.Raw, st.ColumnBlob(7, nil)); err != nil {
 		return err
 	}

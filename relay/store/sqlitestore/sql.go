@@ -1,5 +1,7 @@
 package sqlitestore
 
+import "botrelay/relay/store"
+
 // statement names one prepared SQL statement. Every statement of the store
 // stands in the table below, so that a test can read the plan of each.
 type statement int
@@ -87,13 +89,13 @@ const (
 // conditions below: SQLite uses a partial index only for a query that repeats
 // its condition, and never with a parameter in it.
 const (
-	stateReady     = 0 // in order, may be handed out
-	stateHeld      = 1 // behind another of its key
-	stateWaiting   = 2 // has a due time
-	stateDelivered = 3
-	stateDead      = 4
-	stateDropped   = 5
-	stateMuted     = 6
+	stateReady     = int(store.StateReady)   // in order, may be handed out
+	stateHeld      = int(store.StateHeld)    // behind another of its key
+	stateWaiting   = int(store.StateWaiting) // has a due time
+	stateDelivered = int(store.StateDelivered)
+	stateDead      = int(store.StateDead)
+	stateDropped   = int(store.StateDropped)
+	stateMuted     = int(store.StateMuted)
 )
 
 const (

@@ -28,7 +28,7 @@ type Store struct {
 	readers   *readers
 	queue     *queue
 	sinks     sinkTable
-	age       age
+	age       store.Age
 	recent    recent
 	readBack  readBack
 	full      atomic.Bool // new events are refused for want of room
