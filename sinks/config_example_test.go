@@ -68,7 +68,7 @@ func TestConfigExampleShowsEveryKey(t *testing.T) {
 	}
 	for _, options := range []any{slacksink.Options{}, kafkasink.Options{}, httpsink.Options{}, logsink.Options{}} {
 		for _, key := range keysOf(reflect.TypeOf(options)) {
-			if !regexp.MustCompile(`\b` + key + `\b`).Match(data) {
+			if !regexp.MustCompile(`(?m)[#{, ]` + key + `:`).Match(data) {
 				t.Errorf("%T: the example does not show %s", options, key)
 			}
 		}
