@@ -28,7 +28,8 @@ func (m *member) Close() error {
 // for Advance; leases go by the machine's.
 type harness struct {
 	t     *testing.T
-	url   string
+	url   string // past any pooler
+	way   string // of the store
 	clock *storetest.Clock
 	began time.Time
 	open  *member
@@ -37,7 +38,13 @@ type harness struct {
 const suiteEvents, suiteDead = 2 * 24 * time.Hour, 5 * 24 * time.Hour
 
 func newHarness(t *testing.T) *storetest.Harness {
-	h := &harness{t: t, url: server.Get(t).Database(t), clock: storetest.NewClock()}
+	url := server.Get(t).Database(t)
+	return newHarnessAt(t, url, url)
+}
+
+// newHarnessAt is for a database that the store reaches by another way.
+func newHarnessAt(t *testing.T, url, way string) *storetest.Harness {
+	h := &harness{t: t, url: url, way: way, clock: storetest.NewClock()}
 	h.began = h.clock.Now()
 	return &storetest.Harness{
 		Open: h.reopen, Crash: h.crash, Advance: h.advance,
@@ -60,7 +67,7 @@ func newHarness(t *testing.T) *storetest.Harness {
 func (h *harness) reopen() storetest.Store {
 	h.t.Helper()
 	s, err := Open(context.Background(), Options{
-		URL: h.url, RetentionEvents: suiteEvents, RetentionDead: suiteDead, Clock: h.clock, Logger: quiet(),
+		URL: h.way, RetentionEvents: suiteEvents, RetentionDead: suiteDead, Clock: h.clock, Logger: quiet(),
 		running: func() time.Duration { return h.clock.Now().Sub(h.began) },
 	})
 	if err != nil {

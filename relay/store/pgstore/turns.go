@@ -17,8 +17,8 @@ import (
 // in the memory; the key is the relay's id.
 const peerOwner = "_lease"
 
-// freeFor is how long a free sink is left to a relay that has fewer.
-const freeFor = 3 * time.Second
+// freeFor is how long a free sink is left to a relay that has fewer: 3 s.
+func freeFor(leaseTime time.Duration) time.Duration { return leaseTime / 10 }
 
 // peer is another relay.
 type peer struct {
@@ -103,7 +103,7 @@ func (l *leases) choose(now time.Duration, self string, leaseTime time.Duration)
 			continue
 		}
 		if contested[sink] {
-			left := gone && row.since > 0 && now-row.since >= freeFor || !gone && now-row.since >= leaseTime+freeFor
+			left := gone && row.since > 0 && now-row.since >= freeFor(leaseTime) || !gone && now-row.since >= leaseTime+freeFor(leaseTime)
 			if now < row.abstainUntil || room <= 0 && !left {
 				continue
 			}
