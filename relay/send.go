@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -107,16 +106,19 @@ func (l *line) leave(h *heldSink) {
 
 // send tries one delivery.
 func (l *line) send(t task, d *Delivery) (a attempt) {
-	ctx, cancel := context.WithTimeout(l.stop.sends, t.timeout)
+	ctx, cancel := l.sendContext(t.timeout, d)
 	defer cancel()
 	a.delivery, a.began = d, time.Now()
 	defer func() {
 		a.took = time.Since(a.began)
 		a.crash = crashed(recover())
 	}()
+	if a.cut = d.lost(); a.cut {
+		return a
+	}
 	if a.muted = l.muted(d); a.muted == "" {
 		a.note, a.err = t.sink.sink.Send(ctx, d)
-		a.cut = l.cutShort(a.err)
+		a.cut = l.cutShort(d, a.err)
 	}
 	return a
 }
@@ -144,7 +146,7 @@ func (l *line) sendBatch(w *worker, t task, b Batcher, ds []*Delivery) {
 
 // tryBatch returns one attempt for each delivery, muted ones without a try.
 func (l *line) tryBatch(t task, b Batcher, ds []*Delivery) (as []attempt, panicked *crash) {
-	ctx, cancel := context.WithTimeout(l.stop.sends, t.timeout)
+	ctx, cancel := l.sendContext(t.timeout, ds...)
 	defer cancel()
 	began := time.Now()
 	as = make([]attempt, len(ds))
@@ -157,9 +159,12 @@ func (l *line) tryBatch(t task, b Batcher, ds []*Delivery) (as []attempt, panick
 		panicked = crashed(recover())
 	}()
 	for i, d := range ds {
-		as[i] = attempt{delivery: d, began: began}
+		as[i] = attempt{delivery: d, began: began, cut: d.lost()}
 	}
 	for i, d := range ds {
+		if as[i].cut {
+			continue
+		}
 		if as[i].muted = l.muted(d); as[i].muted == "" {
 			wanted, places = append(wanted, d), append(places, i)
 		}
@@ -173,7 +178,7 @@ func (l *line) tryBatch(t task, b Batcher, ds []*Delivery) (as []attempt, panick
 		if n < len(results) {
 			r = results[n]
 		}
-		as[i].note, as[i].err, as[i].cut = r.Note, r.Err, l.cutShort(r.Err)
+		as[i].note, as[i].err, as[i].cut = r.Note, r.Err, l.cutShort(ds[i], r.Err)
 	}
 	return as, nil
 }
@@ -187,10 +192,10 @@ func (l *line) muted(d *Delivery) string {
 	return l.opts.Muted(d)
 }
 
-// cutShort tells whether a failure came of the relay's own end. What the
-// destination did answer is known and counts.
-func (l *line) cutShort(err error) bool {
-	if err == nil || l.stop.sends.Err() == nil {
+// cutShort tells whether a failure came of the relay's own end, or of that of
+// the sink's lease. What the destination did answer is known and counts.
+func (l *line) cutShort(d *Delivery, err error) bool {
+	if err == nil || l.stop.sends.Err() == nil && !d.lost() {
 		return false
 	}
 	kind := Classify(err).Kind

@@ -349,7 +349,7 @@ func TestChoose(t *testing.T) {
 		"owned":                  {map[string]*sinkRow{"a": row("x", 71*s), "b": row("x", 1), "c": row("x", 70*s)}, nil, nil, "[b c]"},
 		"its own, lost":          {map[string]*sinkRow{"a": row("me", 100*s), "b": row("x", 99*s), "c": row("x", 99*s)}, nil, nil, "[a]"},
 		"more than its share":    {nil, []string{"a"}, map[string]*peer{"x": {since: 99 * s, wants: map[string]bool{"a": true, "b": true}}}, "[c]"},
-		"left lying":             {map[string]*sinkRow{"b": row("", 97*s), "c": row("", 98*s)}, []string{"a"}, map[string]*peer{"x": {since: 99 * s, wants: map[string]bool{"a": true, "b": true, "c": true}}}, "[b c]"},
+		"left lying":             {map[string]*sinkRow{"b": row("", 98*s), "c": row("", 97*s)}, []string{"a"}, map[string]*peer{"x": {since: 99 * s, wants: map[string]bool{"a": true, "b": true, "c": true}}}, "[b c]"},
 		"of a peer that is gone": {nil, []string{"a"}, map[string]*peer{"x": {since: 70 * s, wants: map[string]bool{"a": true, "b": true, "c": true}}}, "[b c]"},
 		"left to others":         {map[string]*sinkRow{"a": {since: 1, abstainUntil: 101 * s}, "b": row("x", 99*s), "c": row("x", 99*s)}, nil, map[string]*peer{"x": {since: 99 * s, wants: map[string]bool{"a": true}}}, "[]"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -93,7 +94,7 @@ func (l *leases) choose(now time.Duration, self string, leaseTime time.Duration)
 			room--
 		}
 	}
-	for sink := range l.wanted {
+	for _, sink := range slices.Sorted(maps.Keys(l.wanted)) {
 		if l.held[sink] != nil {
 			continue
 		}
@@ -111,7 +112,6 @@ func (l *leases) choose(now time.Duration, self string, leaseTime time.Duration)
 		}
 		free = append(free, candidate{sink, *row})
 	}
-	slices.SortFunc(free, func(a, b candidate) int { return cmp.Compare(a.sink, b.sink) })
 	return free
 }
 
