@@ -2,65 +2,81 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"botrelay/relay/admin"
 	"botrelay/relay/config"
 	"botrelay/relay/store/sqlitestore"
 )
 
 func backupCommand(env environment) *cobra.Command {
+	o := operator{env: env}
 	var salvage bool
 	cmd := &cobra.Command{
 		Use:   "backup FOLDER",
 		Short: "Copy the embedded store into a new folder",
-		Long: `Copies the store of the configuration file into FOLDER, which must not exist. No
-relay may be running with it.
+		Long: `Copies the store into FOLDER, which must not exist: the relay does it while it
+runs, or this command where none runs. With --admin FOLDER is on the relay's
+machine. The copy is one moment of the store, checked and on disk.
 
-With --salvage the store is read event by event: what is damaged is left out and
-counted, and the damaged store stays as it is.`,
+With --salvage the store is read event by event, with no relay running: what is
+damaged is left out and counted, and the damaged store stays as it is.`,
 		Example: "  botrelay backup /backup/botrelay-2026-03-04\n  botrelay backup --salvage /var/lib/botrelay/mended",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) != 1 || args[0] == "" {
 				return usageError("backup takes one folder, which must not exist")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := loadConfig(cmd, env, config.Options{})
-			if err != nil {
-				return err
-			}
 			if salvage {
+				if o.address != "" {
+					return usageError("--salvage reads a store on this machine; --admin names a relay")
+				}
+				file, err := loadConfig(cmd, env, config.Options{})
+				if err != nil {
+					return err
+				}
 				return salvageStore(cmd.Context(), env, file, args[0])
 			}
-			return backupStore(cmd.Context(), env, file, args[0])
+			return o.with(cmd, func(ctx context.Context, client *adminClient) error { return askForCopy(ctx, client, &o, args[0]) })
 		},
 	}
 	cmd.Flags().BoolVar(&salvage, "salvage", false, "read a damaged store event by event and leave out what cannot be read")
+	o.addFlags(cmd)
 	return cmd
 }
 
-func backupStore(ctx context.Context, env environment, file *config.File, folder string) error {
-	store, err := openStore(ctx, file, newLogger(file.Log, env.stderr))
-	if err != nil {
-		if _, ok := errors.AsType[*sqlitestore.InUseError](err); ok {
-			return failed("%v", err).withHint("stop it first")
+// askForCopy has the store copied. The relay may work in another folder, or on
+// another machine, so the whole path is told.
+func askForCopy(ctx context.Context, client *adminClient, o *operator, folder string) error {
+	whole := folder
+	if !filepath.IsAbs(folder) {
+		if o.address != "" {
+			return usageError("with --admin name the whole path: %s is a folder on the relay's machine", printable(folder))
 		}
-		return failed("%v", err)
+		var err error
+		if whole, err = filepath.Abs(folder); err != nil {
+			return failed("%v", err)
+		}
 	}
-	copied, err := store.Backup(ctx, folder)
-	if err = errors.Join(err, store.Close()); err != nil {
-		return failed("%v", err)
+	answer, err := client.backup(ctx, whole, whoAsks(o.env))
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(env.stdout, "%s, are in %s.\nRestore: stop the relay, put that folder where store points, start it.\n",
-		describeCopy(copied), folder)
-	return nil
+	return show(o, answer, func(s screen) { s.backedUp(answer, folder) })
+}
+
+// backedUp says what was copied into folder.
+func (s screen) backedUp(a admin.BackedUp, folder string) {
+	s.printf("%s, %s, as of %s, are in %s.\nRestore: stop the relay, put that folder where store points, start it.\n",
+		countedComma(a.Events, "event"), sizeText(a.Bytes), a.AsOf.In(s.zone).Format("15:04:05"), printable(folder))
 }
 
 func salvageStore(ctx context.Context, env environment, file *config.File, folder string) error {

@@ -101,6 +101,8 @@ before it answers, and sends them on by the rules of one YAML file.`,
 	root.AddCommand(
 		serveCommand(env), checkCommand(env), simulateCommand(env),
 		demoCommand(env), backupCommand(env), healthCommand(env), versionCommand(env),
+		statusCommand(env), sinksCommand(env), eventsCommand(env), botsCommand(env), botCommand(env),
+		deadCommand(env), replayCommand(env), reloadCommand(env),
 	)
 	return root
 }

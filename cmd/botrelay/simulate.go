@@ -28,11 +28,13 @@ type simulation struct {
 	source     string
 	url        string
 	secretFile string
+	wait       []string
+	ask        operator // whom to ask what became of the events
 	yes        bool
 }
 
 func simulateCommand(env environment) *cobra.Command {
-	s := simulation{env: env}
+	s := simulation{env: env, ask: operator{env: env, patience: startPatience, relayOnly: true}}
 	names := slices.Sorted(maps.Keys(lives()))
 	cmd := &cobra.Command{
 		Use:   "simulate LIFE",
@@ -41,8 +43,10 @@ func simulateCommand(env environment) *cobra.Command {
 configuration file, or to another with --url and --secret-file. Lives:
   ` + strings.Join(names, " ") + `
 
-The events carry bot.metadata.botrelay=simulated and ids that start with sim_.`,
-		Example:   "  botrelay simulate fatal\n  botrelay simulate happy --source recall-staging --yes",
+The events carry bot.metadata.botrelay=simulated and ids that start with sim_.
+With --wait it asks the relay until their deliveries to these sinks are final, for
+a minute at most, and exits 1 if one was not delivered.`,
+		Example:   "  botrelay simulate fatal\n  botrelay simulate fatal --yes --wait bots\n  botrelay simulate happy --source recall-staging --yes",
 		ValidArgs: names,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(names, args[0]) {
@@ -55,6 +59,8 @@ The events carry bot.metadata.botrelay=simulated and ids that start with sim_.`,
 	cmd.Flags().StringVar(&s.source, "source", "", "the `source` to send to (default the first in the file)")
 	cmd.Flags().StringVar(&s.url, "url", "", "the `address` of another relay's source")
 	cmd.Flags().StringVar(&s.secretFile, "secret-file", "", "the `file` with the signing secret for --url")
+	cmd.Flags().StringSliceVar(&s.wait, "wait", nil, "wait for the deliveries to these `sinks`, and say what became of them")
+	cmd.Flags().StringVar(&s.ask.address, "admin", "", "for --wait: `address` of the relay's admin listener (default that of the configuration)")
 	cmd.Flags().BoolVarP(&s.yes, "yes", "y", false, "send without asking")
 	return cmd
 }
@@ -66,6 +72,9 @@ func (s *simulation) run(cmd *cobra.Command, life string) error {
 	}
 	to, secret, onward, err := s.destination(cmd, all)
 	if err != nil {
+		return err
+	}
+	if err := s.checkWait(cmd); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.env.stdout, "%s go to %s", describe(all), to)
@@ -86,7 +95,10 @@ func (s *simulation) run(cmd *cobra.Command, life string) error {
 	if err != nil {
 		return usageError("%v", err)
 	}
-	return sendAll(cmd.Context(), s.env.stdout, post, all)
+	if err := sendAll(cmd.Context(), s.env.stdout, post, all); err != nil {
+		return err
+	}
+	return s.await(cmd, all)
 }
 
 // destination finds out where the events go and what signs them; onward is
