@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,9 @@ import (
 var server pgtest.Shared
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(relayURL); url != "" {
+		os.Exit(beRelay(url))
+	}
 	goleak.VerifyTestMain(pgtest.Runner{M: m, Shared: &server})
 }
 
