@@ -47,9 +47,9 @@ func deadListCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "List dead letters in groups; narrowed down, one line each",
-		Long: `Lists dead letters by sink and reason. The reason is the class of the failure and
-the beginning of the answer, its digits masked. With --sink and --reason, or with
-a time, it lists them one line each.`,
+		Long: `Lists dead letters by sink and reason. The reason is the class of the failure
+and the beginning of the answer, its digits masked. With --reason, or with a
+time, it lists them one line each.`,
 		Example: "  botrelay dead ls\n  botrelay dead ls --sink backend --reason 'HTTP 422*'",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -178,15 +178,15 @@ Their ids stay as they were. Which: by sink and reason, or by the ids of events.
 		"Retry?", screen.retryPlan, "queued. Watch: botrelay sinks",
 	}
 	dropVerb = deadVerb{
-		"drop", "End dead letters by hand", `Ends dead letters: they will not be sent again, and stay visible as dropped while
-their events are kept. Which: by sink and reason, or by the ids of events.`,
+		"drop", "End dead letters by hand", `Ends dead letters: they will not be sent again, and stay visible as dropped
+while their events are kept. Which: by sink and reason, or by the ids of events.`,
 		"Drop?", screen.dropPlan, "dropped.",
 	}
 )
 
 func deadChangeCommand(env environment, verb deadVerb) *cobra.Command {
 	d := deadSelection{operator: operator{env: env}}
-	var yes bool
+	var c consent
 	cmd := &cobra.Command{
 		Use:     verb.name + " [ID…]",
 		Short:   verb.short,
@@ -210,11 +210,11 @@ func deadChangeCommand(env environment, verb deadVerb) *cobra.Command {
 						return err
 					}
 				}
-				return d.change(ctx, client, verb, change, yes)
+				return d.change(ctx, client, verb, change, &c)
 			})
 		},
 	}
-	addYes(cmd, &yes)
+	c.addFlags(cmd)
 	d.addFlags(cmd)
 	return cmd
 }
@@ -240,7 +240,7 @@ func (d *deadSelection) named(ctx context.Context, client *adminClient, ids []st
 
 // change tells what would be done, asks, and does it, in as many requests as it
 // takes.
-func (d *deadSelection) change(ctx context.Context, client *adminClient, verb deadVerb, change admin.DeliveryChange, yes bool) error {
+func (d *deadSelection) change(ctx context.Context, client *adminClient, verb deadVerb, change admin.DeliveryChange, c *consent) error {
 	change.DryRun = true
 	plan, err := client.changeDeliveries(ctx, verb.name, change)
 	if err != nil {
@@ -251,13 +251,11 @@ func (d *deadSelection) change(ctx context.Context, client *adminClient, verb de
 		return failed("no dead letter is meant by that%s", strings.TrimRight(" "+firstLine(keptLines(plan.Kept)), " ")).
 			withHint("which there are: botrelay dead ls")
 	}
-	if !d.json {
-		s.printf("%s", verb.plan(s, plan))
-		if plan.More {
-			s.printf("These are the first of more.\n")
-		}
+	text := verb.plan(s, plan)
+	if plan.More {
+		text += " There are more than these, which follow."
 	}
-	if err := agreed(d.env, yes, verb.question); err != nil {
+	if err := c.agreed(&d.operator, text, verb.question); err != nil {
 		return err
 	}
 	change.DryRun = false

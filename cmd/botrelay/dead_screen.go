@@ -90,17 +90,17 @@ func (s screen) deadList(list []admin.Delivery) {
 	s.table(t)
 }
 
-// retryPlan says what retrying would do; it ends where the question follows.
+// retryPlan says what retrying would do.
 func (s screen) retryPlan(a admin.DeliveriesChanged) string {
-	return hanging("", fmt.Sprintf("%s, go to %s again with their old ids, oldest first. "+
+	return fmt.Sprintf("%s, go to %s again with their old ids, oldest first. "+
 		"Their bots' later events have already been delivered, so these arrive out of order.",
-		s.selected(a), strings.Join(a.Sinks, ", ")))
+		s.selected(a), strings.Join(a.Sinks, ", "))
 }
 
 // dropPlan says what dropping would do.
 func (s screen) dropPlan(a admin.DeliveriesChanged) string {
-	return hanging("", fmt.Sprintf("%s, are dropped: %s will not get them. They stay visible as dropped.",
-		s.selected(a), strings.Join(a.Sinks, ", ")))
+	return fmt.Sprintf("%s, are dropped: %s will not get them. They stay visible as dropped.",
+		s.selected(a), strings.Join(a.Sinks, ", "))
 }
 
 // selected is 41 events of 12 bots, 2 March 09:14 to 4 March 11:02.

@@ -29,10 +29,10 @@ Again:  botrelay dead retry --sink backend --reason 'HTTP 422*'  asks first
 		Events: 41, Bots: 12, Sinks: []string{"backend"}, First: time.Date(2026, time.March, 2, 9, 14, 0, 0, time.UTC),
 		Last: time.Date(2026, time.March, 4, 11, 2, 0, 0, time.UTC),
 	}
-	checkScreen(t, shown(func(s screen) { s.printf("%s", s.retryPlan(changed)) }), `
+	checkScreen(t, shown(func(s screen) { s.printf("%s", hanging("", s.retryPlan(changed)+" Retry? [y/N]")) }), `
 41 events of 12 bots, 2 March 09:14 to 4 March 11:02, go to backend again with
 their old ids, oldest first. Their bots' later events have already been
-delivered, so these arrive out of order.
+delivered, so these arrive out of order. Retry? [y/N]
 `)
 }
 

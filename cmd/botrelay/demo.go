@@ -49,9 +49,9 @@ func demoCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a whole relay at work on this machine",
-		Long: `Runs a whole relay with a store of its own and sends it the signed events of four
-simulated bots. Slack and the backend are stand-ins that check what they get;
-nothing leaves this machine, whatever variables are set.
+		Long: `Runs a whole relay with a store of its own and sends it the signed events of
+four simulated bots. Slack and the backend are stand-ins that check what they
+get; nothing leaves this machine, whatever variables are set.
 
 With --once it ends by itself: exit 0 if every delivery arrived as it should.`,
 		Example: "  botrelay demo\n  botrelay demo --once\n  SLACK_WEBHOOK_URL=https://hooks.slack.com/… botrelay demo --slack     # posts there, marked DEMO",

@@ -8,25 +8,38 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// agreed asks whether to go on with what has just been shown. With --yes it
-// does not ask; without a terminal it refuses, and nothing is done.
-func agreed(env environment, yes bool, question string) error {
-	if yes {
-		return nil
+// consent is a person's yes to what a command is about to do.
+type consent struct{ yes bool }
+
+func (c *consent) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do it without asking")
+}
+
+// agreed shows what is about to be done and asks. With --yes it does not ask;
+// without a terminal it refuses, and nothing is done. Standard output is the
+// answer's alone where that is JSON.
+func (c *consent) agreed(o *operator, plan, question string) error {
+	out := o.env.stdout
+	if o.json {
+		out = o.env.stderr
 	}
-	if !isTerminal(env.stdin) {
+	plan = printable(plan)
+	switch {
+	case c.yes && o.json:
+		return nil
+	case c.yes:
+		fmt.Fprint(out, hanging("", plan))
+		return nil
+	case !isTerminal(o.env.stdin):
+		fmt.Fprint(out, hanging("", plan))
 		return usageError("nothing was done: there is no terminal to ask on").withHint("say --yes to do it")
 	}
-	fmt.Fprintf(env.stdout, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(env.stdin).ReadString('\n')
+	fmt.Fprint(out, strings.TrimSuffix(hanging("", plan+" "+question+glue+"[y/N]"), "\n")+" ")
+	answer, _ := bufio.NewReader(o.env.stdin).ReadString('\n')
 	if strings.ToLower(strings.TrimSpace(answer)) != "y" {
 		return failed("nothing was done")
 	}
 	return nil
-}
-
-func addYes(cmd *cobra.Command, yes *bool) {
-	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do it without asking")
 }
 
 // verbs makes a command that has verbs refuse a word that is none of them.

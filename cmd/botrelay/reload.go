@@ -12,9 +12,9 @@ func reloadCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the relay read its configuration again",
-		Long: `Has the relay read its configuration file again, and the files that it names, and
-take it if it has no fault. A fault leaves everything as it was. The relay also
-does so by itself when the file changes, and on SIGHUP.`,
+		Long: `Has the relay read its configuration file again, and the files that it names,
+and take it if it has no fault. A fault leaves everything as it was. On SIGHUP
+the relay does the same.`,
 		Example: "  botrelay check && botrelay reload",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

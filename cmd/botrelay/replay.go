@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -165,7 +163,7 @@ func replayListCommand(env environment) *cobra.Command {
 
 func replayCancelCommand(env environment) *cobra.Command {
 	o := operator{env: env}
-	var yes bool
+	var c consent
 	cmd := &cobra.Command{
 		Use:     "cancel ID",
 		Short:   "Stop a replay; what it has queued goes on",
@@ -174,10 +172,7 @@ func replayCancelCommand(env environment) *cobra.Command {
 		Args:    wordArguments(1, "ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.with(cmd, func(ctx context.Context, client *adminClient) error {
-				if !o.json {
-					fmt.Fprintf(env.stdout, "Replay %s stops; what it has queued is still delivered.\n", printable(strings.TrimSpace(args[0])))
-				}
-				if err := agreed(env, yes, "Cancel?"); err != nil {
+				if err := c.agreed(&o, "Replay "+args[0]+" stops; what it has queued is still delivered.", "Cancel?"); err != nil {
 					return err
 				}
 				answer, err := client.cancelReplay(ctx, args[0], whoAsks(env))
@@ -190,7 +185,7 @@ func replayCancelCommand(env environment) *cobra.Command {
 			})
 		},
 	}
-	addYes(cmd, &yes)
+	c.addFlags(cmd)
 	o.addFlags(cmd)
 	return cmd
 }

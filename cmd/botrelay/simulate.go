@@ -41,11 +41,10 @@ func simulateCommand(env environment) *cobra.Command {
 		Short: "Send a simulated bot's signed events to a relay",
 		Long: `Sends the signed events of a simulated bot to the relay that runs with the same
 configuration file, or to another with --url and --secret-file. Lives:
-  ` + strings.Join(names, " ") + `
-
+` + hanging("  ", strings.Join(names, " ")) + `
 The events carry bot.metadata.botrelay=simulated and ids that start with sim_.
-With --wait it asks the relay until their deliveries to these sinks are final, for
-a minute at most, and exits 1 if one was not delivered.`,
+With --wait it asks the relay until their deliveries to these sinks are final,
+for a minute at most, and exits 1 if one was not delivered.`,
 		Example:   "  botrelay simulate fatal\n  botrelay simulate fatal --yes --wait bots\n  botrelay simulate happy --source recall-staging --yes",
 		ValidArgs: names,
 		Args: func(cmd *cobra.Command, args []string) error {

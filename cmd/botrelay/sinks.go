@@ -47,7 +47,7 @@ left.`,
 // sinkChange is one of the verbs that change a sink.
 type sinkChange struct {
 	operator
-	yes    bool
+	consent
 	reason string
 }
 
@@ -139,8 +139,8 @@ func discardCommand(env environment) *cobra.Command {
 }
 
 func (c *sinkChange) finish(cmd *cobra.Command) *cobra.Command {
-	addYes(cmd, &c.yes)
-	c.addFlags(cmd)
+	c.consent.addFlags(cmd)
+	c.operator.addFlags(cmd)
 	return cmd
 }
 
@@ -158,10 +158,7 @@ func (c *sinkChange) change(cmd *cobra.Command, verb, name string, change admin.
 		if i < 0 {
 			return failed("there is no sink %s", printable(name)).withHint("see: botrelay sinks")
 		}
-		if !c.json {
-			fmt.Fprintln(c.env.stdout, printable(plan(all.Sinks[i])))
-		}
-		if err := agreed(c.env, c.yes, question); err != nil {
+		if err := c.agreed(&c.operator, plan(all.Sinks[i]), question); err != nil {
 			return err
 		}
 		change.By = whoAsks(c.env)
