@@ -34,12 +34,13 @@ const scriptPatience = 20 * time.Second
 //	ready                  wait until the relay at $LISTEN accepts
 //	await NAME N           wait until the destination has got N requests or messages; they are in NAME.got
 //	post STATUS FILE [ID]  post the file, signed, to $LISTEN/webhooks/recall
+//	api STATUS METHOD PATH [BODY]  ask $ADMIN with $TOKEN; the answer is in answer.json
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sink": scriptSink, "slack": scriptSlack, "ready": scriptReady, "await": scriptAwait, "post": scriptPost,
+			"sink": scriptSink, "slack": scriptSlack, "ready": scriptReady, "await": scriptAwait, "post": scriptPost, "api": scriptAPI,
 		},
 	})
 }
@@ -195,6 +196,37 @@ func scriptPost(ts *testscript.TestScript, neg bool, args []string) {
 	if status != want {
 		ts.Fatalf("post %s: answered %d, want %d", args[1], status, want)
 	}
+}
+
+func scriptAPI(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: api STATUS METHOD PATH [BODY]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var body io.Reader
+	if len(args) > 3 {
+		body = strings.NewReader(args[3])
+	}
+	req, err := http.NewRequest(args[1], "http://"+ts.Getenv("ADMIN")+args[2], body)
+	ts.Check(err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token := ts.Getenv("TOKEN"); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := &http.Client{Timeout: scriptPatience}
+	defer client.CloseIdleConnections()
+	answer, err := client.Do(req)
+	ts.Check(err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if answer.StatusCode != want {
+		ts.Fatalf("%s %s: answered %d %s, want %d", args[1], args[2], answer.StatusCode, text, want)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("answer.json"), text, 0o600))
 }
 
 // waitUntil asks again and again until there is no error.

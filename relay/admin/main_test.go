@@ -42,6 +42,7 @@ type bench struct {
 	stats  atomic.Pointer[receive.Stats]
 	access *Access
 	alone  bool
+	faulty *atomic.Int64 // set: the operator fails now and then
 	reload func(context.Context) (Reloaded, error)
 	routes func(*relay.Event) []relay.Target
 	check  func(method, path string, status int, body []byte) // holds each answer to the document
@@ -72,8 +73,12 @@ func (b *bench) open() {
 		b.Fatal(err)
 	}
 	b.log = &logBuffer{}
+	var operator relay.Operator = store
+	if b.faulty != nil {
+		operator = &faultyOperator{store, b.faulty}
+	}
 	server, err := New(Options{
-		Reader: store, Operator: store, Memory: store, Log: store,
+		Reader: store, Operator: operator, Memory: store, Log: store,
 		Routes:  func(ev *relay.Event) []relay.Target { return b.routes(ev) },
 		Sources: func() []string { return []string{source, "recall-staging"} },
 		Sinks:   func() []SinkInfo { return b.sinks },

@@ -14,7 +14,7 @@ const (
 	day = 24 * time.Hour
 	// tallyTime is how long one tally looks: as many bots as a company runs in a
 	// day take a small part of it.
-	tallyTime = 400 * time.Millisecond
+	tallyTime = 250 * time.Millisecond
 	// tallyKeep is how long a tally is good enough for the next who asks.
 	tallyKeep = 5 * time.Second
 )
