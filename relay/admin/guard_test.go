@@ -47,7 +47,7 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
-			b.access = &c.access
+			b.access.Store(&c.access)
 			for _, e := range endpoints() {
 				path := strings.NewReplacer("{source}", "recall", "{id}", "none", "{bot}", "none", "{name}", "none").Replace(e.path)
 				req := httptest.NewRequest(e.method, path, nil)

@@ -40,7 +40,7 @@ type bench struct {
 	states map[string]relay.State
 	probed []string
 	stats  atomic.Pointer[receive.Stats]
-	access *Access
+	access atomic.Pointer[Access]
 	alone  bool
 	faulty *atomic.Int64 // set: the operator fails now and then
 	reload func(context.Context) (Reloaded, error)
@@ -100,10 +100,10 @@ func (b *bench) open() {
 		Reload: func(ctx context.Context) (Reloaded, error) { return b.reload(ctx) },
 		Config: func() ConfigStatus { return ConfigStatus{File: "config.yaml", Hash: "abcd"} },
 		Access: func() Access {
-			if b.access == nil {
+			if b.access.Load() == nil {
 				return Access{Loopback: true}
 			}
-			return *b.access
+			return *b.access.Load()
 		},
 		RetentionDead: 30 * day, Alone: b.alone, Version: "1.4.2", Started: time.Now(),
 		Logger: slog.New(slog.NewJSONHandler(b.log, nil)),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func (s *Server) allSinks(ctx context.Context) ([]Sink, error) {
 		if known || strings.HasPrefix(b.Sink, relay.BuiltInPrefix) || b.Pending+b.Retrying+b.Dead == 0 {
 			continue
 		}
-		sink := Sink{Name: b.Sink, State: SinkOrphaned, Note: "not in the configuration"}
+		sink := Sink{Name: b.Sink, State: SinkOrphaned, Note: "not in " + filepath.Base(s.opts.Config().File)}
 		if err := s.fillSink(ctx, &sink, b, nil); err != nil {
 			return nil, err
 		}
