@@ -114,7 +114,13 @@ type Memory interface {
 }
 
 // Ref names one delivery.
-type Ref struct{ Source, ID, Sink string }
+type Ref struct {
+	Source, ID, Sink string
+	// Route is for Requeue alone: the route whose options apply from now on.
+	// Empty leaves it as it is; of a new delivery, the sink's own options apply.
+	// That of a Status is empty.
+	Route string
+}
 
 // Attempt is one try at a delivery.
 type Attempt struct {

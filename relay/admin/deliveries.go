@@ -95,7 +95,7 @@ func deliveriesOf(states []relay.Status) []Delivery {
 
 func deliveryOf(st relay.Status) Delivery {
 	d := Delivery{
-		Ref: Ref(st.Ref), Route: st.Route, State: st.State, Attempts: st.Attempts, Replay: st.Replay,
+		Ref: Ref{st.Source, st.ID, st.Sink}, Route: st.Route, State: st.State, Attempts: st.Attempts, Replay: st.Replay,
 		First: st.First.UTC(), Due: st.Due.UTC(), Ended: st.Ended.UTC(), OutOfOrder: st.OutOfOrder,
 		Tries: make([]Attempt, 0, len(st.Tries)),
 	}

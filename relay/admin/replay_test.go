@@ -152,6 +152,11 @@ func TestReplayAgainAndReroute(t *testing.T) {
 	if got := b.deliver("backend", "bots"); got != "backend: e1; bots: " {
 		t.Errorf("reroute sends %s", got)
 	}
+	var ev EventDetail
+	b.get("/api/v1/events/recall/e1", &ev)
+	if d := ev.Deliveries[0]; d.Sink != "backend" || d.Route != "all" {
+		t.Errorf("what is routed anew does not go by its route: %+v", d)
+	}
 }
 
 func TestReplayUnderNewIDs(t *testing.T) {

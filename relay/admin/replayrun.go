@@ -172,7 +172,9 @@ func (s *Server) queue(ctx context.Context, j *job, all []sent) error {
 			queued = queued || st.Sink == one.Ref.Sink && st.Replay >= one.Replay
 		}
 		if !queued {
-			refs = append(refs, one.Ref)
+			ref := one.Ref
+			ref.Route = one.Route
+			refs = append(refs, ref)
 		}
 	}
 	for _, group := range copies {

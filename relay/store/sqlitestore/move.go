@@ -150,5 +150,5 @@ func (w *writer) moveOne(d deliveryRow, seq relay.Seq, to *sinkState) error {
 	if err != nil {
 		return err
 	}
-	return w.replay(storedEvent{seq: seq, key: key}, to, false, deliveryRow{})
+	return w.replay(storedEvent{seq: seq, key: key}, to, false, deliveryRow{}, "")
 }

@@ -83,17 +83,17 @@ func (w *writer) requeue(ref relay.Ref) (relay.Done, error) {
 	case !ev.body:
 		return relay.Done{Ref: ref, Why: "its body was removed to make room"}, nil
 	}
-	return relay.Done{Ref: ref, Changed: true}, w.replay(ev, sink, found, d)
+	return relay.Done{Ref: ref, Changed: true}, w.replay(ev, sink, found, d, ref.Route)
 }
 
 // replay gives a delivery the next place in the order, under a key that holds
 // up nothing but other replayed ones of the same key.
-func (w *writer) replay(ev storedEvent, sink *sinkState, found bool, d deliveryRow) error {
+func (w *writer) replay(ev storedEvent, sink *sinkState, found bool, d deliveryRow, route string) error {
 	how, was := sqlInsertReplay, uncounted
 	if found {
 		how, was = sqlReplay, classOf(d.state, d.attempts)
 	}
-	if err := w.exec(how, int64(ev.seq), sink.name, w.next, store.ColumnName("+"+ev.key)); err != nil {
+	if err := w.exec(how, int64(ev.seq), sink.name, w.next, store.ColumnName("+"+ev.key), route); err != nil {
 		return err
 	}
 	w.next++

@@ -177,8 +177,9 @@ var statements = [statementCount]string{
 	sqlDeadDown:       `SELECT d.seq,` + deliveryColumns + `FROM delivery d WHERE d.sink = ?1 AND d.ended <= ?2 AND d.state = 4 ORDER BY d.ended DESC, d.seq DESC`,
 
 	sqlInsertReplay: `INSERT INTO delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay)
-		VALUES (?1, ?2, ?3, ?4, '', 0, 0, 0, 0, 0, 0, 0, 1)`,
-	sqlReplay: `UPDATE delivery SET state = 0, pos = ?3, key = ?4, due = 0, attempts = 0, waited = 0, first = 0, ended = 0, out_of_order = 0, replay = replay + 1
+		VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, 0, 0, 1)`,
+	sqlReplay: `UPDATE delivery SET state = 0, pos = ?3, key = ?4, due = 0, attempts = 0, waited = 0, first = 0, ended = 0, out_of_order = 0, replay = replay + 1,
+		route = iif(?5 = '', route, ?5)
 		WHERE seq = ?1 AND sink = ?2`,
 	sqlDueNow: `UPDATE delivery SET due = ?3 WHERE seq = ?1 AND sink = ?2`,
 	sqlEnd:    `UPDATE delivery SET state = 5, due = 0, ended = ?3, tries = ?4 WHERE seq = ?1 AND sink = ?2`,

@@ -298,7 +298,7 @@ func (r *Reference) requeue(ref relay.Ref) (why string) {
 	switch {
 	case old == nil:
 		d.sink(ref.Sink)
-		d.put(&row{seq: e.event.Seq, sink: ref.Sink, pos: d.number(), key: "+" + e.key, replay: 1})
+		d.put(&row{seq: e.event.Seq, sink: ref.Sink, pos: d.number(), key: "+" + e.key, route: ref.Route, replay: 1})
 		r.Appended(ref.Sink)
 	case old.state == waiting && old.attempts > 0:
 		old.due = d.clock.Now()
@@ -308,7 +308,7 @@ func (r *Reference) requeue(ref relay.Ref) (why string) {
 		return "it is pending already"
 	default:
 		d.put(&row{
-			seq: old.seq, sink: old.sink, pos: d.number(), key: "+" + e.key, route: old.route,
+			seq: old.seq, sink: old.sink, pos: d.number(), key: "+" + e.key, route: cmp.Or(ref.Route, old.route),
 			replay: old.replay + 1, tries: old.tries,
 		})
 		r.Appended(ref.Sink)

@@ -10,6 +10,7 @@ import (
 var requeueTests = []test{
 	{"a finished delivery goes to the end", requeueFinished},
 	{"a sink that the event never had", requeueNew},
+	{"Requeue may name a route", requeueRoute},
 	{"replayed ones hold nobody up and are in order", requeueOrder},
 	{"a retrying one is due now, in its place", requeueRetrying},
 	{"a pending one is left alone", requeuePending},
@@ -47,6 +48,30 @@ func requeueNew(e *env) {
 	e.expect("lake") // a is behind b: they are in the order asked for
 	e.verdict(relay.Delivered, d)
 	e.expect("lake", "a")
+}
+
+func requeueRoute(e *env) {
+	e.add("a", "bot-a", "slack")
+	e.verdict(relay.Delivered, e.expect("slack", "a")...)
+	again, fresh := ref("a", "slack"), ref("a", "lake")
+	again.Route, fresh.Route = "another", "a new one"
+	e.requeue(true, again, fresh)
+	e.crash()
+	if d := e.expect("slack", "a")[0]; d.Route != "another" {
+		e.Errorf("sent again by another route, it comes by %q", d.Route)
+	} else {
+		e.verdict(relay.Delivered, d)
+	}
+	if d := e.expect("lake", "a")[0]; d.Route != "a new one" {
+		e.Errorf("sent anew by a route, it comes by %q", d.Route)
+	}
+	e.requeue(true, ref("a", "slack"))
+	if d := e.expect("slack", "a")[0]; d.Route != "another" {
+		e.Errorf("sent again without a route, it comes by %q", d.Route)
+	}
+	if s := e.status("a", "slack"); s.Route != "another" || s.Ref.Route != "" {
+		e.Errorf("shown as %+v", s)
+	}
 }
 
 func requeueOrder(e *env) {
