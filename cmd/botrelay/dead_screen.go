@@ -76,12 +76,12 @@ func (s screen) deadList(list []admin.Delivery) {
 		s.printf("No dead letters.\n")
 		return
 	}
-	t := &table{columns: []column{{title: "DIED"}, {title: "EVENT"}, {title: "BOT"}, {title: "ID"}, {title: "REASON", wrap: true}}}
+	t := &table{columns: []column{{title: "DIED"}, {title: "EVENT"}, {title: "BOT"}, {title: "REASON", wrap: true}, {title: "ID", below: true}}}
 	if severalSources(list, func(d admin.Delivery) string { return d.Sink }) {
 		t.columns = slices.Insert(t.columns, 1, column{title: "SINK"})
 	}
 	for _, d := range list {
-		row := []string{s.at(d.Ended), d.Event, shortID(d.Bot), d.ID, d.Reason}
+		row := []string{s.at(d.Ended), d.Event, shortID(d.Bot), d.Reason, d.ID}
 		if len(t.columns) > len(row) {
 			row = slices.Insert(row, 1, d.Sink)
 		}

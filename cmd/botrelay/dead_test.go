@@ -70,3 +70,36 @@ oldest first, ids as they were, not above 200/s: about 56 s.
 Nothing goes to any other sink. Dry run: say --yes to do it.
 `, first)
 }
+
+func TestDeadListScreen(t *testing.T) {
+	t.Parallel()
+	list := []admin.Delivery{{
+		Ref: admin.Ref{Source: "recall", ID: "msg_2kFqX4mT02kFqX4mT02kFqX4mT0", Sink: "backend"}, Event: "bot.call_ended",
+		Bot: "5b1c7f0e-3a94-4c1d-9d52-7e0f2b6a8c31", Ended: before(2 * day), Reason: "HTTP 422: unknown tenant",
+	}}
+	checkScreen(t, shown(func(s screen) { s.deadList(list) }), `
+DIED           EVENT           BOT       REASON
+2 March 15:35  bot.call_ended  5b1c7f0e  HTTP 422: unknown tenant
+               msg_2kFqX4mT02kFqX4mT02kFqX4mT0
+`)
+}
+
+func TestReplaysScreen(t *testing.T) {
+	t.Parallel()
+	list := []admin.Replay{
+		{
+			ID: "2", State: admin.ReplayRunning, Created: before(time.Minute), Events: 4000, Queued: 3990, Remaining: 36,
+			Plan: admin.ReplayPlan{Events: 11204, Sinks: []string{"newlake"}},
+		},
+		{
+			ID: "1", State: admin.ReplayFailed, Created: before(day), Events: 12, Error: "the store is full",
+			Plan: admin.ReplayPlan{Events: 40, Sinks: []string{"lake", "backend"}},
+		},
+	}
+	checkScreen(t, shown(func(s screen) { s.replays(list) }), `
+REPLAY  ASKED FOR      STATE               EVENTS  OF      QUEUED  TO
+2       4 March 15:34  running, 36 s left   4,000  11,204   3,990  newlake
+1       3 March 15:35  failed                  12      40       0  lake, backend
+1: the store is full
+`)
+}

@@ -22,7 +22,7 @@ func (s screen) eventRows(list []admin.Event, title bool) {
 			n = len(list)
 		}
 		t := &table{columns: []column{
-			{title: s.dayTitle(list[0].Received)}, {title: "EVENT", min: 26}, {title: "BOT", min: 8}, {title: "ID"},
+			{title: s.narrowDay(list[0].Received)}, {title: "EVENT", min: 25, wrap: true}, {title: "BOT", min: 8}, {title: "ID", below: true},
 		}}
 		if sources {
 			t.columns = slices.Insert(t.columns, 1, column{title: "SOURCE"})
@@ -32,7 +32,7 @@ func (s screen) eventRows(list []admin.Event, title bool) {
 			if e.Trouble != "" {
 				what = "quarantined: " + e.Trouble
 			}
-			row := []string{e.Received.In(s.zone).Format("15:04:05.000"), what, shortID(e.Bot), e.ID}
+			row := []string{e.Received.In(s.zone).Format("15:04:05"), what, shortID(e.Bot), e.ID}
 			if sources {
 				row = slices.Insert(row, 1, e.Source)
 			}
@@ -42,6 +42,11 @@ func (s screen) eventRows(list []admin.Event, title bool) {
 		s.table(t)
 		list, title = list[n:], true
 	}
+}
+
+// narrowDay is 4 MAR UTC.
+func (s screen) narrowDay(t time.Time) string {
+	return strings.ToUpper(s.format(t, "2 Jan", "2 Jan 2006")) + " " + s.zoneName(t)
 }
 
 // event shows one event with its deliveries and attempts, then its payload.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,10 @@ func statusVerdict(a admin.Status) error {
 	if !a.Running {
 		wrong = append([]string{"no relay is running"}, wrong...)
 	}
-	if hashes := configHashes(a.Relays); hashes > 1 {
+	if differ(a.Relays, func(r admin.RelayStatus) string { return r.Version }) {
+		wrong = append(wrong, "the relays' versions differ")
+	}
+	if differ(a.Relays, func(r admin.RelayStatus) string { return r.ConfigHash }) {
 		wrong = append(wrong, "the relays' configurations differ")
 	}
 	if len(wrong) == 0 {
@@ -60,16 +64,11 @@ func statusVerdict(a admin.Status) error {
 	return failed("%s", printable(strings.Join(wrong, ", ")))
 }
 
-func configHashes(relays []admin.RelayStatus) int {
-	known := map[string]bool{}
-	for _, r := range relays {
-		known[r.ConfigHash] = true
-	}
-	return len(known)
+func differ(relays []admin.RelayStatus, what func(admin.RelayStatus) string) bool {
+	return slices.ContainsFunc(relays, func(r admin.RelayStatus) bool { return what(r) != what(relays[0]) })
 }
 
-// ask is one command of the admin API that shows one answer: as JSON, or on a
-// screen.
+// show shows an answer: as JSON, or on a screen.
 func show[T any](o *operator, answer T, draw func(screen)) error {
 	if o.json {
 		return jsonLine(o.env.stdout, answer)
@@ -78,7 +77,7 @@ func show[T any](o *operator, answer T, draw func(screen)) error {
 	return nil
 }
 
-// since and until of a list.
+// period is the time that a list is narrowed to.
 type period struct{ since, until string }
 
 func (p *period) addFlags(cmd *cobra.Command) {

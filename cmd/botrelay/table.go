@@ -21,6 +21,7 @@ type column struct {
 	right bool // numbers: their ends stand below each other
 	min   int  // the least width
 	wrap  bool // gives way when the table is too wide: its text goes on in further lines
+	below bool // the last column: goes into lines of its own when the table is too wide
 	state bool // holds a state word, which may be coloured
 }
 
@@ -53,19 +54,33 @@ func (t *table) write(w io.Writer, paint painter) {
 	for i, c := range t.columns {
 		titles[i] = c.title
 	}
-	spans := t.layout(titles)
+	spans, excess := t.layout(titles)
+	last := len(t.columns) - 1
+	under := excess > 0 && t.columns[last].below
+	if under {
+		narrow := table{columns: t.columns[:last]}
+		for _, row := range t.rows {
+			narrow.rows = append(narrow.rows, row[:last])
+		}
+		spans, _ = narrow.layout(titles[:last])
+		titles = titles[:last]
+	}
 	if !t.untitled {
 		t.writeRow(w, titles, spans, painter{}, true)
 	}
 	for _, row := range t.rows {
-		t.writeRow(w, row, spans, paint, false)
+		t.writeRow(w, row[:len(spans)], spans, paint, false)
+		if under {
+			fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", spans[min(1, last-1)].start), unglue(row[last]))
+		}
 	}
 }
 
-// layout finds out where the columns lie. A table that is too wide first lets
+// layout finds out where the columns lie, and by how much they are still too
+// wide together. A table that is too wide first lets
 // columns of numbers move to the left as far as no row closes up, then lets the
 // columns that may wrap become narrower.
-func (t *table) layout(titles []string) []span {
+func (t *table) layout(titles []string) (_ []span, excess int) {
 	spans := make([]span, len(t.columns))
 	place := 0
 	for i, c := range t.columns {
@@ -76,7 +91,7 @@ func (t *table) layout(titles []string) []span {
 		spans[i] = span{place, place + width}
 		place += width + 2
 	}
-	excess := place - 2 - screenWidth
+	excess = place - 2 - screenWidth
 	for i := 1; i < len(spans) && excess > 0; i++ {
 		if t.columns[i].right {
 			give := min(excess, t.slack(i, titles, spans))
@@ -94,7 +109,7 @@ func (t *table) layout(titles []string) []span {
 			}
 		}
 	}
-	return spans
+	return spans, excess
 }
 
 // leastWrap is how narrow a column may become by wrapping.
