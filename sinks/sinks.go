@@ -26,6 +26,9 @@ type Deps struct {
 	Version string // of the relay
 	Logger  *slog.Logger
 	Mark    string // leads every message for people, e.g. DEMO; usually empty
+	// Slack is what the Slack sinks of all Plans of a process share; nil is one
+	// for each sink.
+	Slack *slacksink.Accounts
 }
 
 // sinkType is one line of the table.
@@ -57,7 +60,7 @@ func table() []sinkType {
 		{"slack", func(name string, b *config.Block, routes map[string]*config.Block) (read, maker) {
 			o := slacksink.Configure(b, routes)
 			return read{o.SinkCommon, slackWhere(o)}, func(m making) (relay.Sink, error) {
-				return slacksink.New(name, o, slacksink.Deps{Reader: m.Reader, Logger: m.Logger, Version: m.Version, Mark: m.Mark})
+				return slacksink.New(name, o, slacksink.Deps{Reader: m.Reader, Logger: m.Logger, Version: m.Version, Mark: m.Mark, Accounts: m.Slack})
 			}
 		}},
 		{"kafka", func(name string, b *config.Block, routes map[string]*config.Block) (read, maker) {

@@ -17,6 +17,7 @@ import (
 	"botrelay/relay/receive"
 	"botrelay/relay/store/sqlitestore"
 	"botrelay/sinks"
+	"botrelay/sinks/slacksink"
 )
 
 // assembly is one whole relay in this process, from a configuration without
@@ -32,6 +33,8 @@ type assembly struct {
 	wrap func(name string, sink relay.Sink) relay.Sink
 	// mark leads every message for people; the demo says DEMO.
 	mark string
+	// slack outlives the sinks of one configuration: Slack's limits do.
+	slack *slacksink.Accounts
 	// reread, if set, reads the configuration anew for a reload.
 	reread func() (*config.File, *sinks.Plan)
 }
@@ -40,6 +43,7 @@ type assembly struct {
 // it stops in the order in which nothing is lost: no new events, deliveries
 // under way get their grace, outcomes are stored, sinks and store are closed.
 func (a *assembly) run(ctx context.Context) (err error) {
+	a.slack = slacksink.NewAccounts()
 	store, err := openStore(ctx, a.file, a.logger)
 	if err != nil {
 		return err

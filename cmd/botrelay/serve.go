@@ -88,6 +88,7 @@ func openStore(ctx context.Context, file *config.File, logger *slog.Logger) (*sq
 func (a *assembly) destinations(plan *sinks.Plan, store *sqlitestore.Store) ([]relay.Destination, error) {
 	ds, err := plan.Make(sinks.Deps{
 		Stdout: a.stdout, Reader: store, Memory: store, Version: version, Logger: a.logger, Mark: a.mark,
+		Slack: a.slack,
 	})
 	if err != nil || a.wrap == nil {
 		return ds, err

@@ -6,10 +6,36 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"botrelay/relay/config"
 )
 
 // askAgain is how long a channel that Slack has refused is not asked.
 const askAgain = 10 * time.Minute
+
+// Accounts keeps what Slack allows each of its credentials: the budgets of their
+// channels, and which of those it refuses. Sinks with the same credentials share
+// them, and so do the sinks of a configuration and of the one after it. It may be
+// used concurrently.
+type Accounts struct {
+	mu       sync.Mutex
+	accounts map[config.Secret]*channels
+}
+
+// NewAccounts makes one for a process.
+func NewAccounts() *Accounts { return &Accounts{accounts: map[config.Secret]*channels{}} }
+
+// channels are those of a token or of an incoming webhook.
+func (a *Accounts) channels(credential config.Secret) *channels {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.accounts[credential]
+	if c == nil {
+		c = newChannels(rate.Every(postEvery))
+		a.accounts[credential] = c
+	}
+	return c
+}
 
 // channels knows the budget of each channel, and which of those that routes
 // name Slack refuses. It may be used concurrently.

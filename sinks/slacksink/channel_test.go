@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"botrelay/relay"
+	"botrelay/relay/config"
 )
 
 // refusing makes Slack refuse channels with an error each.
@@ -142,5 +143,25 @@ func TestMentionsOfARoute(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("route %q (-want +got):\n%s", route, diff)
 		}
+	}
+}
+
+// Two sinks with one token share a channel's budget, as do a sink and the one
+// that a reload puts in its place.
+func TestSinksWithOneTokenShareTheirBudgets(t *testing.T) {
+	accounts := NewAccounts()
+	same, other := accounts.channels("xoxb-one"), accounts.channels("xoxb-two")
+	if accounts.channels("xoxb-one") != same || other == same {
+		t.Error("a token has not the budgets of its own alone")
+	}
+	makeSink := func(token config.Secret) *Sink {
+		s, err := New("s", Options{SinkCommon: DefaultOptions().SinkCommon, Token: token, Channel: testChannel, APIURL: DefaultOptions().APIURL}, Deps{Accounts: accounts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if a, b := makeSink("xoxb-one"), makeSink("xoxb-one"); a.channels != b.channels || a.channels.budget(testChannel) != b.channels.budget(testChannel) {
+		t.Error("two sinks with one token have budgets of their own")
 	}
 }

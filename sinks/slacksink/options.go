@@ -174,3 +174,11 @@ func (o *Options) validate() error {
 	}
 	return nil
 }
+
+// credential is what Slack knows the sink by.
+func (o Options) credential() config.Secret {
+	if o.WebhookURL != "" {
+		return o.WebhookURL
+	}
+	return o.Token
+}

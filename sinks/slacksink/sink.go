@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"botrelay/relay"
 	"botrelay/relay/recall"
 	"botrelay/sinks/internal/headers"
@@ -18,7 +16,9 @@ type Deps struct {
 	Reader  relay.Reader // for the timelines of bots; nil: messages go without
 	Logger  *slog.Logger // nil: nothing is logged
 	Version string       // of the relay, for User-Agent
-	Mark    string       // leads every message, e.g. DEMO; usually empty
+	// Accounts are shared by all Slack sinks of a process; nil is one of its own.
+	Accounts *Accounts
+	Mark     string // leads every message, e.g. DEMO; usually empty
 }
 
 // Sink posts alerts to Slack. Its methods may be called concurrently.
@@ -38,9 +38,12 @@ func New(name string, o Options, d Deps) (*Sink, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
+	if d.Accounts == nil {
+		d.Accounts = NewAccounts()
+	}
 	return &Sink{
 		name: name, options: o, deps: d,
-		client: newClient(o, d.Version), channels: newChannels(rate.Every(postEvery)),
+		client: newClient(o, d.Version), channels: d.Accounts.channels(o.credential()),
 	}, nil
 }
 
