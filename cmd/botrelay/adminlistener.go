@@ -12,7 +12,6 @@ import (
 	"botrelay/relay"
 	"botrelay/relay/admin"
 	"botrelay/relay/receive"
-	"botrelay/relay/store/sqlitestore"
 )
 
 // adminGrace is how long questions under way may take when the relay ends.
@@ -40,16 +39,25 @@ func (a *assembly) adminServer(f *inForce, listener net.Listener) (*admin.Server
 		Sinks:     f.sinkInfos,
 		LoopState: f.loop.State, ProbeNow: f.loop.ProbeNow, ReceiverStats: f.receiver.Stats,
 		Ready:  store.Ready,
-		Usage:  func() admin.StoreStatus { return usageOf(store) },
-		Backup: func(ctx context.Context, folder string) (admin.BackedUp, error) { return backUp(ctx, store, folder) },
+		Usage:  store.usage,
+		Backup: store.backUp(),
 		Reload: f.reload,
 		Config: f.status,
 		Access: func() admin.Access { return f.access(listener.Addr()) },
 
 		RetentionDead: a.file.Retention.Dead,
-		Alone:         true, // the folder is locked
+		Alone:         !store.shared(),
 		Version:       version, Started: time.Now(), Logger: a.logger,
 	})
+}
+
+// announced is what the other relays of a shared store learn of this one.
+func (f *inForce) announced() admin.RelayStatus {
+	status := admin.RelayStatus{Version: version, ConfigHash: f.now.Load().status.Hash, Sinks: []string{}}
+	for _, info := range f.sinkInfos() {
+		status.Sinks = append(status.Sinks, info.Name)
+	}
+	return status
 }
 
 func (f *inForce) sourceNames() []string {
@@ -92,19 +100,9 @@ func (a *assembly) lookAfter(p parts, loop *relay.Loop) func(context.Context) er
 		group.Go(func() error { return listener.Serve(ctx, p.admin) })
 		group.Go(func() error { return server.Run(ctx) })
 		group.Go(func() error { return force.obeyHangups(ctx) })
+		if p.store.shared() {
+			group.Go(func() error { return admin.Announce(ctx, p.store, force.announced) })
+		}
 		return group.Wait()
 	}
-}
-
-func usageOf(store *sqlitestore.Store) admin.StoreStatus {
-	u := store.Usage()
-	return admin.StoreStatus{Bytes: u.InUse, MaxBytes: u.Limit, Filling: u.Filling, Full: u.Full, Early: u.Early}
-}
-
-func backUp(ctx context.Context, store *sqlitestore.Store, folder string) (admin.BackedUp, error) {
-	c, err := store.Backup(ctx, folder)
-	if err != nil {
-		return admin.BackedUp{}, err
-	}
-	return admin.BackedUp{Folder: folder, Events: c.Events, Bytes: c.Bytes, AsOf: c.AsOf.UTC()}, nil
 }

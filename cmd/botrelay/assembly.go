@@ -15,7 +15,6 @@ import (
 	"botrelay/relay"
 	"botrelay/relay/config"
 	"botrelay/relay/receive"
-	"botrelay/relay/store/sqlitestore"
 	"botrelay/sinks"
 	"botrelay/sinks/slacksink"
 )
@@ -86,7 +85,7 @@ func stop(parts ...running) {
 }
 
 type parts struct {
-	store        *sqlitestore.Store
+	store        relayStore
 	destinations []relay.Destination
 	receiver     *receive.Receiver
 	listener     net.Listener
@@ -117,7 +116,10 @@ func (a *assembly) relay(ctx context.Context, p parts) error {
 	serving := start(func(ctx context.Context) error { return server.Serve(ctx, p.listener) })
 	telling := start(func(ctx context.Context) error { p.receiver.Run(ctx); return nil })
 	lookingAfter := start(a.lookAfter(p, loop))
-	warning := volumeWarning(a.file.Store, os.LookupEnv, fileExists, fileSystemOf)
+	warning := ""
+	if !p.store.shared() {
+		warning = volumeWarning(a.file.Store, os.LookupEnv, fileExists, fileSystemOf)
+	}
 	warned := start(func(ctx context.Context) error { return tellVolume(ctx, a.logger, warning) })
 	a.logger.Info("accepting events", "listen", p.listener.Addr().String(), "version", version)
 	if a.listening != nil {

@@ -15,7 +15,6 @@ import (
 	"botrelay/relay/admin"
 	"botrelay/relay/config"
 	"botrelay/relay/receive"
-	"botrelay/relay/store/sqlitestore"
 	"botrelay/sinks"
 )
 
@@ -40,7 +39,7 @@ func newReading(file *config.File, plan *sinks.Plan) *reading {
 // place. Its methods may be called concurrently.
 type inForce struct {
 	a        *assembly
-	store    *sqlitestore.Store
+	store    relayStore
 	receiver *receive.Receiver
 	loop     *relay.Loop
 	started  *reading // with what is fixed until a restart

@@ -8,6 +8,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"botrelay/relay/store/pgstore/pgtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs of the scripts")
@@ -15,10 +17,10 @@ var update = flag.Bool("update", false, "rewrite the expected outputs of the scr
 // TestMain makes this test binary the botrelay of the scripts and of the tests
 // that start whole processes.
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"botrelay": main})
+	testscript.Main(leakChecked{pgtest.Runner{M: m, Shared: &database}}, map[string]func(){"botrelay": main})
 }
 
-type leakChecked struct{ m *testing.M }
+type leakChecked struct{ m testscript.TestingM }
 
 func (l leakChecked) Run() int {
 	code := l.m.Run()

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,19 +71,8 @@ func newLogger(o config.Log, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(out, options))
 }
 
-func openStore(ctx context.Context, file *config.File, logger *slog.Logger) (*sqlitestore.Store, error) {
-	if strings.Contains(file.Store, "://") {
-		return nil, fmt.Errorf("store: only a folder can be a store today")
-	}
-	return sqlitestore.Open(ctx, sqlitestore.Options{
-		Dir: file.Store, MaxDisk: int64(file.Retention.MaxDisk),
-		RetentionEvents: file.Retention.Events, RetentionDead: file.Retention.Dead,
-		Version: version, Logger: logger,
-	})
-}
-
 // destinations makes the sinks of a plan with the settings of their loops.
-func (a *assembly) destinations(plan *sinks.Plan, store *sqlitestore.Store) ([]relay.Destination, error) {
+func (a *assembly) destinations(plan *sinks.Plan, store relayStore) ([]relay.Destination, error) {
 	ds, err := plan.Make(sinks.Deps{
 		Stdout: a.stdout, Reader: store, Memory: store, Version: version, Logger: a.logger, Mark: a.mark,
 		Slack: a.slack,
@@ -116,7 +103,7 @@ func sourcesOf(file *config.File) ([]receive.Source, error) {
 	return sources, nil
 }
 
-func (a *assembly) receiver(store *sqlitestore.Store) (*receive.Receiver, error) {
+func (a *assembly) receiver(store relayStore) (*receive.Receiver, error) {
 	sources, err := sourcesOf(a.file)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 
 	"botrelay/relay/admin"
 	"botrelay/relay/config"
@@ -20,7 +19,7 @@ import (
 // An *sqlitestore.InUseError says that a relay holds the store, a *noStoreError
 // that there is none: nothing is created. Any other error is a *failure.
 func (o *operator) openStored(ctx context.Context, file *config.File) (_ *adminClient, letGo func() error, err error) {
-	if strings.Contains(file.Store, "://") {
+	if inDatabase(file) {
 		return nil, nil, &noStoreError{"this process: it is a database"}
 	}
 	if !sqlitestore.Exists(file.Store) {
@@ -54,7 +53,7 @@ func (o *operator) openStored(ctx context.Context, file *config.File) (_ *adminC
 }
 
 // storedOptions are what the admin API works with where no relay runs.
-func storedOptions(file *config.File, plan *sinks.Plan, store *sqlitestore.Store) admin.Options {
+func storedOptions(file *config.File, plan *sinks.Plan, store relayStore) admin.Options {
 	return admin.Options{
 		Reader: store, Operator: store, Memory: store, Log: store,
 		Routes: file.Routes.Targets,
@@ -73,8 +72,8 @@ func storedOptions(file *config.File, plan *sinks.Plan, store *sqlitestore.Store
 			}
 			return list
 		},
-		Usage:  func() admin.StoreStatus { return usageOf(store) },
-		Backup: func(ctx context.Context, folder string) (admin.BackedUp, error) { return backUp(ctx, store, folder) },
+		Usage:  store.usage,
+		Backup: store.backUp(),
 		Config: func() admin.ConfigStatus { return newReading(file, plan).status },
 
 		RetentionDead: file.Retention.Dead, Alone: true, Version: version,

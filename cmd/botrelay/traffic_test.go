@@ -111,6 +111,7 @@ func (s *countingSink) disorder() string {
 type traffic struct {
 	url   string
 	bots  int
+	name  string        // begins the names of the bots
 	pause time.Duration // between two events of a bot
 
 	mu       sync.Mutex
@@ -132,7 +133,7 @@ func (tr *traffic) run(ctx context.Context) {
 	}
 	var wg sync.WaitGroup
 	for b := range tr.bots {
-		wg.Go(func() { tr.bot(ctx, post, fmt.Sprintf("bot%d", b)) })
+		wg.Go(func() { tr.bot(ctx, post, fmt.Sprintf("%sbot%d", tr.name, b)) })
 	}
 	wg.Wait()
 }

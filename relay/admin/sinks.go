@@ -30,6 +30,10 @@ func (s *Server) allSinks(ctx context.Context) ([]Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	relays, err := s.living(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list := []Sink{}
 	for _, info := range s.opts.Sinks() {
 		sink := Sink{Name: info.Name, Type: info.Type, Where: info.Where, Alert: info.Alert, State: SinkOK, Note: info.Note}
@@ -49,6 +53,9 @@ func (s *Server) allSinks(ctx context.Context) ([]Sink, error) {
 			continue
 		}
 		sink := Sink{Name: b.Sink, State: SinkOrphaned, Note: "not in " + filepath.Base(s.opts.Config().File)}
+		if knownElsewhere(relays, b.Sink) {
+			sink.State, sink.Note = SinkOK, "served by another relay"
+		}
 		if err := s.fillSink(ctx, &sink, b, nil); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -45,14 +44,7 @@ const relaysOwner = "_relay"
 
 // relays are those that share the store; none where it is one alone.
 func (s *Server) relays(ctx context.Context) ([]RelayStatus, error) {
-	var list []RelayStatus
-	err := s.opts.Memory.List(ctx, relaysOwner, "", func(name string, value []byte) bool {
-		r := RelayStatus{Name: name, Sinks: []string{}}
-		if json.Unmarshal(value, &r) == nil {
-			list = append(list, r)
-		}
-		return true
-	})
+	list, err := s.living(ctx)
 	if err != nil || len(list) < 2 {
 		return nil, err
 	}

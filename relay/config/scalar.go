@@ -156,6 +156,9 @@ func checkForm(form, text, shown string) string {
 		if text == "" {
 			return "a folder is expected here, or postgres://…"
 		}
+		if strings.Contains(text, "://") && !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+			return "a store is a folder, or a database at postgres://…"
+		}
 	case formRoute:
 		if strings.TrimSpace(text) == "" || runes(text) > longestRoute {
 			return fmt.Sprintf("a name has 1 to %d characters, this has %d", longestRoute, runes(strings.TrimSpace(text)))
