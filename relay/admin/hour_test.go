@@ -17,11 +17,12 @@ func TestHour(t *testing.T) {
 	if since, before := h.before(now, started); since != started || before != nil {
 		t.Errorf("without a note: since %v, %v", since, before)
 	}
+	now = now.Add(30 * time.Second)
 	for minute := range uint64(30) {
 		h.note(now, counted(minute))
 		now = now.Add(time.Minute)
 	}
-	if since, before := h.before(now, started); since != started || before[source].Accepted != 0 {
+	if since, before := h.before(now, started); since != started || before != nil {
 		t.Errorf("after half an hour: since %v, %v", since, before)
 	}
 	for minute := range uint64(300) {

@@ -118,6 +118,7 @@ func (b *bench) open() {
 			b.Errorf("the store ended: %v", err)
 		}
 	})
+	b.until("the store accepts", func() bool { return store.Ready() == nil })
 	serving, stopServing := context.WithCancel(ctx)
 	var served sync.WaitGroup
 	served.Go(func() {
