@@ -18,6 +18,7 @@ import (
 // Copies of an event arrive at two relays at once: one is taken as new, the
 // others wait for it and share its outcome.
 func TestTwoRelaysStoreAnIDOnce(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	a, _ := open(t, Options{URL: url})
 	b, _ := open(t, Options{URL: url})
@@ -74,6 +75,7 @@ func TestTwoRelaysStoreAnIDOnce(t *testing.T) {
 // who goes by numbers never sees the earlier one. Numbers are drawn under a
 // lock that is held until the commit, so what was read is complete.
 func TestEventsBecomeVisibleInOrderOfTheirNumbers(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	var relays []*Store
 	for range 3 {
@@ -143,6 +145,7 @@ func TestEventsBecomeVisibleInOrderOfTheirNumbers(t *testing.T) {
 // Events of one bot reach different relays one after the other: they are handed
 // out in the order in which they were acknowledged.
 func TestNoEventPassesAnEarlierOneOfItsBot(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	a, _ := open(t, Options{URL: url})
 	b, _ := open(t, Options{URL: url})
@@ -179,6 +182,7 @@ func TestNoEventPassesAnEarlierOneOfItsBot(t *testing.T) {
 
 // What the database cannot store for its content harms nobody else in its batch.
 func TestContentFaultsStayAlone(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	var said journal
 	s, err := Open(t.Context(), Options{URL: url, Logger: said.logger()})
@@ -243,6 +247,7 @@ func incompressible(n int) string {
 }
 
 func TestAppendIsAcknowledgedWhenDurable(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, stop := open(t, Options{URL: url})
 	name := url[strings.LastIndexByte(url, '/')+1:]

@@ -116,5 +116,6 @@ func (h *harness) look() {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, storetest.Setup{New: newHarness, Seeds: 8, Steps: 120})
 }

@@ -37,6 +37,7 @@ func storeOne(s *Store, ev *relay.Event, sinks ...string) error {
 // that is, it holds nothing that another relay waits for. The call is one
 // message; all of it but the end is the worst, since the server has begun.
 func TestAFrozenAppendHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	a, proxy := frozen(t, url, Options{})
 	b, _ := open(t, Options{URL: url})
@@ -80,6 +81,7 @@ func TestAFrozenAppendHoldsNobodyUp(t *testing.T) {
 // The same for the outcome of a delivery: the sink can be taken over, and
 // nothing is lost.
 func TestAFrozenSettleHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	filler, _ := open(t, Options{URL: url})
 	n := 0

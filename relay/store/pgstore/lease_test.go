@@ -57,6 +57,7 @@ func owned(s *Store) []string {
 }
 
 func TestALeaseIsOwnerEpochAndBeat(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, stop := wanting(t, url, Options{}, "lake")
 	mustAppend(t, s, event(1, "a"), "lake")
@@ -133,7 +134,7 @@ func TestAKilledRelayIsReplaced(t *testing.T) {
 	began := time.Now()
 	eventually(t, 10*time.Second, "the second takes it", func() bool { return len(owned(b)) == 1 })
 	// The last beat was seen at most a third of the time before.
-	if took := time.Since(began); took < shortLease*6/10 || took > shortLease*35/30 {
+	if took := time.Since(began); took < shortLease*6/10 || took > shortLease*35/30+300*time.Millisecond {
 		t.Errorf("taken after %v with leases of %v", took, shortLease)
 	}
 	mustAppend(t, b, event(1, "a"), "lake")
@@ -152,6 +153,7 @@ func (b *boot) now() time.Duration { return runningTime() + time.Duration(b.ahea
 // A relay that could not renew for the time of a lease stops by its own clock,
 // though nobody has taken the sink.
 func TestALeaseEndsByItself(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	var clock boot
 	s, err := Open(t.Context(), Options{URL: url, Boot: clock.now, Logger: quiet()}) // it does not Run: nothing renews
@@ -185,6 +187,7 @@ func TestALeaseEndsByItself(t *testing.T) {
 // The guards hold by themselves: nothing has looked since another relay took
 // the sink.
 func TestGuardsOfLoadAndSettle(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, err := Open(t.Context(), Options{URL: url, Logger: quiet()}) // it does not Run: it does not look
 	if err != nil {
@@ -234,6 +237,7 @@ func TestGuardsOfLoadAndSettle(t *testing.T) {
 }
 
 func TestRelaysShareTheSinks(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	sinks := []string{"a", "b", "c", "d", "e"}
 	first, _ := wanting(t, url, Options{}, append(sinks, "own")...)
@@ -255,6 +259,7 @@ func TestRelaysShareTheSinks(t *testing.T) {
 
 // What is in flight is settled before a sink changes hands.
 func TestASinkIsLetGoWhenNothingIsInFlight(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	a, _ := open(t, Options{URL: url, LeaseTime: shortLease})
 	for n, sink := range []string{"x", "y"} {
@@ -288,6 +293,7 @@ func TestASinkIsLetGoWhenNothingIsInFlight(t *testing.T) {
 
 // A sink that its owner cannot reach goes to another relay for a try.
 func TestAPausedSinkGoesRound(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	opts := Options{PausedLeaseTime: 2 * shortLease}
 	a, stopA := wanting(t, url, opts, "bots", "lake")

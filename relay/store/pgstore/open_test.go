@@ -41,6 +41,7 @@ func refused(t *testing.T, url string, words ...string) {
 func database(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
 
 func TestAServerThatLosesIsRefused(t *testing.T) {
+	t.Parallel()
 	own := pgtest.Own(t)
 	url := own.Database(t)
 	for setting, words := range map[string][]string{
@@ -79,6 +80,7 @@ func TestAServerThatLosesIsRefused(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	srv := server.Get(t)
 	url := srv.Database(t)
 	name := database(url)
@@ -121,6 +123,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestANewerFormatIsRefused(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	var said journal
 	s, err := Open(t.Context(), Options{URL: url, Version: "1.4.2", Logger: said.logger()})
@@ -145,6 +148,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 // Relays that start together on an empty database wait for each other. The
 // schema may be there already, made by who may make one.
 func TestRelaysMigrateOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	for _, made := range []bool{false, true} {
 		url := server.Get(t).Database(t)
 		if made {
@@ -169,6 +173,7 @@ func TestRelaysMigrateOneAfterTheOther(t *testing.T) {
 }
 
 func TestAStandbyIsWarnedOf(t *testing.T) {
+	t.Parallel()
 	own := pgtest.Own(t)
 	url := own.Database(t)
 	opened := func() string {
@@ -254,6 +259,7 @@ func TestNewsOfAnotherRelay(t *testing.T) {
 }
 
 func TestReadyAndClosed(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, err := Open(t.Context(), Options{URL: url, Logger: quiet()})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	sqlRequeue    = `CALL botrelay.requeue($1, $2, $3, $4, NULL)`
+	sqlRequeue    = `CALL botrelay.requeue($1, $2, $3, $4, $5, NULL)`
 	sqlDrop       = `CALL botrelay.drop($1, $2, $3, $4, NULL)`
 	sqlPause      = `CALL botrelay.pause($1, $2)`
 	sqlMove       = `CALL botrelay.move($1, $2, $3, $4, $5, $6, NULL)`
@@ -36,7 +36,9 @@ const (
 
 // Requeue is [relay.Operator]'s.
 func (s *Store) Requeue(ctx context.Context, refs ...relay.Ref) ([]relay.Done, error) {
-	done, err := s.eachRef(ctx, sqlRequeue, refs)
+	done, err := s.eachRef(ctx, refs, func(c *refColumns, now int64, answers *[]int32) error {
+		return s.row(ctx, sqlRequeue, []any{c.sources, c.ids, c.sinks, c.routes, now}, answers)
+	})
 	if err != nil {
 		return done, fmt.Errorf("requeue: %w", err)
 	}
@@ -45,30 +47,39 @@ func (s *Store) Requeue(ctx context.Context, refs ...relay.Ref) ([]relay.Done, e
 
 // Drop is [relay.Operator]'s.
 func (s *Store) Drop(ctx context.Context, refs ...relay.Ref) ([]relay.Done, error) {
-	done, err := s.eachRef(ctx, sqlDrop, refs)
+	done, err := s.eachRef(ctx, refs, func(c *refColumns, now int64, answers *[]int32) error {
+		return s.row(ctx, sqlDrop, []any{c.sources, c.ids, c.sinks, now}, answers)
+	})
 	if err != nil {
 		return done, fmt.Errorf("drop: %w", err)
 	}
 	return done, nil
 }
 
+// refColumns is some refs as the arrays that the procedures take.
+type refColumns struct{ sources, ids, sinks, routes []string }
+
 // eachRef changes refs, some of them in one commit, and collects what became of
 // each.
-func (s *Store) eachRef(ctx context.Context, sql string, refs []relay.Ref) (done []relay.Done, err error) {
+func (s *Store) eachRef(ctx context.Context, refs []relay.Ref, change func(c *refColumns, now int64, answers *[]int32) error) (done []relay.Done, err error) {
 	done = make([]relay.Done, 0, len(refs))
 	for part := range slices.Chunk(refs, chunk) {
-		var sources, ids, sinks []string
+		var c refColumns
 		for _, ref := range part {
-			sources, ids, sinks = append(sources, ref.Source), append(ids, ref.ID), append(sinks, ref.Sink)
+			c.sources, c.ids = append(c.sources, ref.Source), append(c.ids, ref.ID)
+			c.sinks, c.routes = append(c.sinks, ref.Sink), append(c.routes, ref.Route)
 		}
 		var answers []int32
-		if err := s.row(ctx, sql, []any{sources, ids, sinks, s.opts.Clock.Now().UnixNano()}, &answers); err != nil {
+		if err := change(&c, s.opts.Clock.Now().UnixNano(), &answers); err != nil {
 			return done, err
+		}
+		if len(answers) != len(part) {
+			return done, fmt.Errorf("%d answers for %d deliveries", len(answers), len(part))
 		}
 		for i, ref := range part {
 			done = append(done, doneOf(ref, answers[i]))
 		}
-		s.changed(ctx, sinks)
+		s.changed(ctx, c.sinks)
 	}
 	return done, nil
 }

@@ -141,6 +141,7 @@ func (l *load) under(s *Store, f func()) {
 }
 
 func TestCutConnectionsAreSurvived(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	proxy := pgtest.NewProxy(t, url)
 	s, _ := open(t, Options{URL: proxy.URL})
@@ -163,6 +164,7 @@ func TestCutConnectionsAreSurvived(t *testing.T) {
 // The server is killed and started again under load, for longer than a lease
 // lasts: everything goes on without hands.
 func TestARestartOfTheServerIsSurvived(t *testing.T) {
+	t.Parallel()
 	own := pgtest.Own(t)
 	var said journal
 	s, _ := open(t, Options{URL: own.Database(t), LeaseTime: shortLease, Logger: said.logger()})
@@ -198,6 +200,7 @@ func TestARestartOfTheServerIsSurvived(t *testing.T) {
 // The answer to a settlement is lost: the store asks again, and the outcome is
 // recorded once.
 func TestALostAnswerToSettleIsRecordedOnce(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, proxy := frozen(t, url, Options{})
 	for n := range 3 {
@@ -233,6 +236,7 @@ func TestALostAnswerToSettleIsRecordedOnce(t *testing.T) {
 // Every answer to Append is lost: whoever asks again learns that the event is
 // there.
 func TestALostAnswerToAppendIsUnavailable(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	s, proxy := frozen(t, url, Options{})
 	if err := storeOne(s, event(0, "a"), "lake"); err != nil {
@@ -252,6 +256,7 @@ func TestALostAnswerToAppendIsUnavailable(t *testing.T) {
 
 // A call that hangs is given up in time, so that a sender gets its answer.
 func TestAHangingDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes as long as a call may")
 	}
@@ -272,6 +277,7 @@ func TestAHangingDatabaseIsUnavailable(t *testing.T) {
 // While the database is away nothing is handed out on the strength of a lease
 // that has run out.
 func TestNothingIsClaimedWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	proxy := pgtest.NewProxy(t, url)
 	s, _ := open(t, Options{URL: proxy.URL, LeaseTime: shortLease})

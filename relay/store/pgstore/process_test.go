@@ -162,6 +162,7 @@ func (l *load) sentOfChild() (n int) {
 // killed in the end: the other accepts all the while and takes over, nothing is
 // lost, and no more is repeated than was in flight.
 func TestARelayIsFrozenAndKilled(t *testing.T) {
+	t.Parallel()
 	url := server.Get(t).Database(t)
 	l := newLoad(t, childSinks...)
 	c := startChild(t, l, url)

@@ -47,6 +47,15 @@ func findAccount() (account, error) {
 	return account{}, err
 }
 
+// roomy is dir if it has so many bytes free, otherwise nothing.
+func roomy(dir string, bytes uint64) string {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < bytes {
+		return ""
+	}
+	return dir
+}
+
 // The signals that stop a server: as an operator would, and at once.
 const (
 	fastStop = syscall.SIGINT

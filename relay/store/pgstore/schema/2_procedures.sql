@@ -4,12 +4,14 @@
 -- began, and so what the lock before it has waited for.
 
 -- The settings of a transaction that writes; returns what its commit waits for.
+-- Nothing here wants to read a whole table, whatever the statistics say.
 CREATE FUNCTION botrelay.durable() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
-  PERFORM set_config('lock_timeout', '8s', true), set_config('idle_in_transaction_session_timeout', '5s', true);
+  PERFORM set_config('lock_timeout', '8s', true), set_config('idle_in_transaction_session_timeout', '5s', true),
+    set_config('enable_seqscan', 'off', true);
   RETURN current_setting('synchronous_commit');
 END $$;
 
@@ -162,16 +164,24 @@ DECLARE
   n integer;
 BEGIN
   PERFORM botrelay.durable();
-  DELETE FROM botrelay.memory m USING (
-    SELECT owner, key FROM botrelay.memory WHERE until > 0 AND until < now LIMIT 200 FOR UPDATE SKIP LOCKED) old
-  WHERE m.owner = old.owner AND m.key = old.key;
+  DELETE FROM botrelay.memory WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM botrelay.memory WHERE until > 0 AND until < now LIMIT 200 FOR UPDATE SKIP LOCKED));
   GET DIAGNOSTICS removed = ROW_COUNT;
-  DELETE FROM botrelay.seen s USING (
-    SELECT source, id FROM botrelay.seen WHERE day < before_day LIMIT 200 FOR UPDATE SKIP LOCKED) old
-  WHERE s.source = old.source AND s.id = old.id;
+  DELETE FROM botrelay.seen WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM botrelay.seen WHERE day < before_day LIMIT 200 FOR UPDATE SKIP LOCKED));
   GET DIAGNOSTICS n = ROW_COUNT;
   removed := removed + n;
   COMMIT;
+END $$;
+
+-- Those of some events that nothing rests of: no delivery is open, none has died
+-- of late, and they are not quarantined of late.
+CREATE FUNCTION botrelay.finished(seqs bigint[], dead_before bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN (SELECT array_agg(e.seq) FROM botrelay.event e
+    WHERE e.seq = ANY (seqs) AND NOT (e.trouble <> '' AND e.received > dead_before)
+      AND (SELECT bool_or(d.state IN (0, 1, 2) OR d.state = 4 AND d.ended > dead_before)
+        FROM botrelay.delivery d WHERE d.seq = e.seq) IS NOT TRUE);
 END $$;
 
 -- Looks at the next events after a number and removes those that have had their
@@ -197,23 +207,15 @@ BEGIN
   FROM (SELECT seq, received FROM botrelay.event WHERE seq > after ORDER BY seq LIMIT step) e;
   after := coalesce(last, after);
   ended := looked < step OR old IS NULL;
-  SELECT array_agg(e.seq) INTO old FROM botrelay.event e
-  WHERE e.seq = ANY (old) AND NOT (e.trouble <> '' AND e.received > dead_before)
-    AND NOT EXISTS (SELECT FROM botrelay.delivery d WHERE d.seq = e.seq AND (d.state IN (0, 1, 2) OR d.state = 4 AND d.ended > dead_before));
+  old := botrelay.finished(old, dead_before);
   IF old IS NOT NULL THEN
     PERFORM botrelay.lock_numbers();
-    WITH gone AS MATERIALIZED ( -- looked at again: somebody may have revived one
-      SELECT e.seq, e.source, e.id, e.received, e.raw FROM botrelay.event e
-      WHERE e.seq = ANY (old)
-        AND NOT EXISTS (SELECT FROM botrelay.delivery d WHERE d.seq = e.seq AND (d.state IN (0, 1, 2) OR d.state = 4 AND d.ended > dead_before))
-    ), remembered AS (
-      INSERT INTO botrelay.seen (source, id, body, day)
-      SELECT source, id, botrelay.body_hash(raw), received / 86400000000000 FROM gone WHERE received > ids_after
-      ON CONFLICT DO NOTHING
-    ), deliveries AS (
-      DELETE FROM botrelay.delivery d USING gone WHERE d.seq = gone.seq
-    )
-    DELETE FROM botrelay.event e USING gone WHERE e.seq = gone.seq;
+    old := botrelay.finished(old, dead_before); -- somebody may have revived one
+    INSERT INTO botrelay.seen (source, id, body, day)
+    SELECT source, id, botrelay.body_hash(raw), received / 86400000000000 FROM botrelay.event WHERE seq = ANY (old) AND received > ids_after
+    ON CONFLICT DO NOTHING;
+    DELETE FROM botrelay.delivery WHERE seq = ANY (old);
+    DELETE FROM botrelay.event WHERE seq = ANY (old);
     GET DIAGNOSTICS removed = ROW_COUNT;
   END IF;
   COMMIT;

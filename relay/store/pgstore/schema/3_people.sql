@@ -1,7 +1,9 @@
 -- What a person may change. answers: 0 changed, 1 due now, 2 no such event, 3 not
 -- for this sink, 10 and more: 10 + the state that stands against it.
 
-CREATE PROCEDURE botrelay.requeue(sources text[], ids text[], sinks text[], now bigint, INOUT answers integer[]) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE botrelay.requeue(
+  sources text[], ids text[], sinks text[], routes text[], now bigint, INOUT answers integer[]
+) LANGUAGE plpgsql AS $$
 DECLARE
   e record;
   d record;
@@ -20,7 +22,7 @@ BEGIN
     SELECT state, attempts INTO d FROM botrelay.delivery WHERE seq = e.seq AND sink = sinks[i] FOR UPDATE;
     IF NOT FOUND THEN
       INSERT INTO botrelay.delivery (seq, sink, pos, key, route, state, due, attempts, waited, first, ended, out_of_order, replay)
-      VALUES (e.seq, sinks[i], nextval('botrelay.number'), botrelay.replay_key(e.key), '', 0, 0, 0, 0, 0, 0, false, 1);
+      VALUES (e.seq, sinks[i], nextval('botrelay.number'), botrelay.replay_key(e.key), routes[i], 0, 0, 0, 0, 0, 0, false, 1);
       answers := answers || 0;
     ELSIF d.state = 2 AND d.attempts > 0 THEN
       UPDATE botrelay.delivery SET due = now WHERE seq = e.seq AND sink = sinks[i];
@@ -30,7 +32,8 @@ BEGIN
       answers := answers || (10 + d.state);
     ELSE
       UPDATE botrelay.delivery SET state = 0, pos = nextval('botrelay.number'), key = botrelay.replay_key(e.key), due = 0,
-        attempts = 0, waited = 0, first = 0, ended = 0, out_of_order = false, replay = replay + 1
+        attempts = 0, waited = 0, first = 0, ended = 0, out_of_order = false, replay = replay + 1,
+        route = CASE WHEN routes[i] = '' THEN route ELSE routes[i] END
       WHERE seq = e.seq AND sink = sinks[i];
       answers := answers || 0;
     END IF;
