@@ -9,19 +9,21 @@ import (
 
 const token = "0123456789abcdef-token"
 
-// TestGuard asks every endpoint in every way in which it must not be answered.
-func TestGuard(t *testing.T) {
+// asking is a way to ask, and the status of the refusal; 0: let in.
+type asking struct {
+	name   string
+	access Access
+	host   string
+	header http.Header
+	want   int
+}
+
+func askings() []asking {
 	loopback := Access{Loopback: true, Hosts: []string{"botrelay.internal"}}
 	withToken := Access{Loopback: true, Token: token, Hosts: []string{"botrelay.internal"}}
 	public := Access{Token: token, Hosts: []string{"botrelay.internal"}}
 	closed := Access{Hosts: []string{"botrelay.internal"}}
-	for _, c := range []struct {
-		name   string
-		access Access
-		host   string
-		header http.Header
-		want   int // 0: let in
-	}{
+	return []asking{
 		{"on loopback", loopback, "localhost:8484", nil, 0},
 		{"by address", loopback, "127.0.0.1:8484", nil, 0},
 		{"by address without a port", loopback, "127.0.0.1", nil, 0},
@@ -44,7 +46,12 @@ func TestGuard(t *testing.T) {
 		{"off loopback without the token", public, "10.0.0.7:8484", nil, 401},
 		{"off loopback where none is set", closed, "10.0.0.7:8484", http.Header{"Authorization": {"Bearer " + token}}, 403},
 		{"off loopback with an empty one", closed, "10.0.0.7:8484", http.Header{"Authorization": {"Bearer "}}, 403},
-	} {
+	}
+}
+
+// TestGuard asks every endpoint in every way in which it must not be answered.
+func TestGuard(t *testing.T) {
+	for _, c := range askings() {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			b.access.Store(&c.access)

@@ -68,41 +68,8 @@ func TestLargeStore(t *testing.T) {
 	}
 	b := newBench(t)
 	b.fill(n)
-
-	seen, pages := map[string]bool{}, 0
-	for from := ""; ; pages++ {
-		var page EventPage
-		b.timed("/api/v1/events?limit=1000&from="+from, &page)
-		if len(page.Events) > 1000 {
-			t.Fatalf("a page has %d events", len(page.Events))
-		}
-		for _, ev := range page.Events {
-			if seen[ev.ID] {
-				t.Fatalf("%s is on two pages", ev.ID)
-			}
-			seen[ev.ID] = true
-		}
-		if from = page.Next; from == "" {
-			break
-		}
-	}
-	if len(seen) != n || pages < n/1000-1 {
-		t.Errorf("%d of %d events on %d pages", len(seen), n, pages)
-	}
-
-	// What nothing fits comes to its end all the same, page by page.
-	reached := time.Now()
-	for from := ""; ; {
-		var page EventPage
-		b.timed("/api/v1/events?where=bot.metadata.tenant%3Dnobody&from="+from, &page)
-		if len(page.Events) != 0 || page.Reached.After(reached) {
-			t.Fatalf("a page of nothing has %d events and reached %v after %v", len(page.Events), page.Reached, reached)
-		}
-		reached = page.Reached
-		if from = page.Next; from == "" {
-			break
-		}
-	}
+	b.everyPage(n)
+	b.pagesOfNothing()
 
 	var bots BotPage
 	b.timed("/api/v1/bots?limit=200", &bots)
@@ -123,5 +90,48 @@ func TestLargeStore(t *testing.T) {
 	b.timed("/api/v1/status", &status)
 	if status.Bots.Recorded == 0 || status.Sinks[1].Waiting != n || len(status.Wrong) != 0 {
 		t.Errorf("status: bots %+v, sinks %+v, wrong %v", status.Bots, status.Sinks, status.Wrong)
+	}
+}
+
+// everyPage reads all events page by page, each once.
+func (b *bench) everyPage(n int) {
+	b.Helper()
+	seen, pages := map[string]bool{}, 0
+	for from := ""; ; pages++ {
+		var page EventPage
+		b.timed("/api/v1/events?limit=1000&from="+from, &page)
+		if len(page.Events) > 1000 {
+			b.Fatalf("a page has %d events", len(page.Events))
+		}
+		for _, ev := range page.Events {
+			if seen[ev.ID] {
+				b.Fatalf("%s is on two pages", ev.ID)
+			}
+			seen[ev.ID] = true
+		}
+		if from = page.Next; from == "" {
+			break
+		}
+	}
+	if len(seen) != n || pages < n/1000-1 {
+		b.Errorf("%d of %d events on %d pages", len(seen), n, pages)
+	}
+
+}
+
+// pagesOfNothing: what nothing fits comes to its end all the same, page by page.
+func (b *bench) pagesOfNothing() {
+	b.Helper()
+	reached := time.Now()
+	for from := ""; ; {
+		var page EventPage
+		b.timed("/api/v1/events?where=bot.metadata.tenant%3Dnobody&from="+from, &page)
+		if len(page.Events) != 0 || page.Reached.After(reached) {
+			b.Fatalf("a page of nothing has %d events and reached %v after %v", len(page.Events), page.Reached, reached)
+		}
+		reached = page.Reached
+		if from = page.Next; from == "" {
+			break
+		}
 	}
 }

@@ -227,28 +227,34 @@ func TestSinksAndStatus(t *testing.T) {
 	if status.Store == nil || status.Store.MaxBytes == 0 || !status.Running || status.Version != "1.4.2" {
 		t.Errorf("status %+v", status)
 	}
-	bySink := map[string]Sink{}
-	for _, sink := range status.Sinks {
-		bySink[sink.Name] = sink
-	}
-	if lake := bySink["lake"]; lake.State != SinkPaused || lake.Cause != "auth" || !lake.Since.Equal(since) || lake.NextProbe.IsZero() || lake.LastOK.IsZero() ||
-		lake.Note != "SASL: wrong user name or password" {
-		t.Errorf("lake %+v", lake)
-	}
-	if old := bySink["old-lake"]; old.State != SinkOrphaned || old.Waiting != 4 || old.Oldest.IsZero() || old.Type != "" {
-		t.Errorf("old-lake %+v", old)
-	}
-	if backend := bySink["backend"]; backend.State != SinkOK || backend.Dead != 4 || backend.LastDead.IsZero() {
-		t.Errorf("backend %+v", backend)
-	}
-	if len(bySink) != 4 {
-		t.Errorf("sinks %+v", status.Sinks)
-	}
+	b.checkSinks(status.Sinks, since)
 	var dead DeadGroups
 	b.get("/api/v1/dead", &dead)
 	if len(dead.Groups) != 1 || dead.Groups[0].Reason != "HTTP 422: unknown tenant #" || dead.Groups[0].Events != 4 ||
 		dead.Groups[0].Bots != 4 || dead.Total != 4 || !dead.Complete || !dead.Expires.Equal(dead.Oldest.Add(30*day)) {
 		t.Errorf("dead %+v", dead)
+	}
+}
+
+// checkSinks looks at the sinks of TestSinksAndStatus.
+func (b *bench) checkSinks(sinks []Sink, since time.Time) {
+	b.Helper()
+	bySink := map[string]Sink{}
+	for _, sink := range sinks {
+		bySink[sink.Name] = sink
+	}
+	if lake := bySink["lake"]; lake.State != SinkPaused || lake.Cause != "auth" || !lake.Since.Equal(since) || lake.NextProbe.IsZero() || lake.LastOK.IsZero() ||
+		lake.Note != "SASL: wrong user name or password" {
+		b.Errorf("lake %+v", lake)
+	}
+	if old := bySink["old-lake"]; old.State != SinkOrphaned || old.Waiting != 4 || old.Oldest.IsZero() || old.Type != "" {
+		b.Errorf("old-lake %+v", old)
+	}
+	if backend := bySink["backend"]; backend.State != SinkOK || backend.Dead != 4 || backend.LastDead.IsZero() {
+		b.Errorf("backend %+v", backend)
+	}
+	if len(bySink) != 4 {
+		b.Errorf("sinks %+v", sinks)
 	}
 }
 

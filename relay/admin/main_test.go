@@ -77,37 +77,7 @@ func (b *bench) open() {
 	if b.faulty != nil {
 		operator = &faultyOperator{store, b.faulty}
 	}
-	server, err := New(Options{
-		Reader: store, Operator: operator, Memory: store, Log: store,
-		Routes:  func(ev *relay.Event) []relay.Target { return b.routes(ev) },
-		Sources: func() []string { return []string{source, "recall-staging"} },
-		Sinks:   func() []SinkInfo { return b.sinks },
-		LoopState: func(sink string) (relay.State, bool) {
-			state, ok := b.states[sink]
-			return state, ok
-		},
-		ProbeNow:      func(sink string) bool { b.probed = append(b.probed, sink); return true },
-		ReceiverStats: func() receive.Stats { return *b.stats.Load() },
-		Ready:         store.Ready,
-		Usage: func() StoreStatus {
-			u := store.Usage()
-			return StoreStatus{Bytes: u.InUse, MaxBytes: u.Limit, Filling: u.Filling, Full: u.Full, Early: u.Early}
-		},
-		Backup: func(ctx context.Context, folder string) (BackedUp, error) {
-			c, err := store.Backup(ctx, folder)
-			return BackedUp{folder, c.Events, c.Bytes, c.AsOf.UTC()}, err
-		},
-		Reload: func(ctx context.Context) (Reloaded, error) { return b.reload(ctx) },
-		Config: func() ConfigStatus { return ConfigStatus{File: "config.yaml", Hash: "abcd"} },
-		Access: func() Access {
-			if b.access.Load() == nil {
-				return Access{Loopback: true}
-			}
-			return *b.access.Load()
-		},
-		RetentionDead: 30 * day, Alone: b.alone, Version: "1.4.2", Started: time.Now(),
-		Logger: slog.New(slog.NewJSONHandler(b.log, nil)),
-	})
+	server, err := New(b.options(store, operator))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -137,6 +107,41 @@ func (b *bench) open() {
 			b.Errorf("close: %v", err)
 		}
 	})
+}
+
+// options are what the server works with.
+func (b *bench) options(store *sqlitestore.Store, operator relay.Operator) Options {
+	return Options{
+		Reader: store, Operator: operator, Memory: store, Log: store,
+		Routes:  func(ev *relay.Event) []relay.Target { return b.routes(ev) },
+		Sources: func() []string { return []string{source, "recall-staging"} },
+		Sinks:   func() []SinkInfo { return b.sinks },
+		LoopState: func(sink string) (relay.State, bool) {
+			state, ok := b.states[sink]
+			return state, ok
+		},
+		ProbeNow:      func(sink string) bool { b.probed = append(b.probed, sink); return true },
+		ReceiverStats: func() receive.Stats { return *b.stats.Load() },
+		Ready:         store.Ready,
+		Usage: func() StoreStatus {
+			u := store.Usage()
+			return StoreStatus{Bytes: u.InUse, MaxBytes: u.Limit, Filling: u.Filling, Full: u.Full, Early: u.Early}
+		},
+		Backup: func(ctx context.Context, folder string) (BackedUp, error) {
+			c, err := store.Backup(ctx, folder)
+			return BackedUp{folder, c.Events, c.Bytes, c.AsOf.UTC()}, err
+		},
+		Reload: func(ctx context.Context) (Reloaded, error) { return b.reload(ctx) },
+		Config: func() ConfigStatus { return ConfigStatus{File: "config.yaml", Hash: "abcd"} },
+		Access: func() Access {
+			if b.access.Load() == nil {
+				return Access{Loopback: true}
+			}
+			return *b.access.Load()
+		},
+		RetentionDead: 30 * day, Alone: b.alone, Version: "1.4.2", Started: time.Now(),
+		Logger: slog.New(slog.NewJSONHandler(b.log, nil)),
+	}
 }
 
 // reopen is a restart.
