@@ -66,20 +66,27 @@ func (s *simulation) await(cmd *cobra.Command, all []letter) error {
 		if err != nil {
 			return err
 		}
-		deadline := time.Now().Add(waitLimit)
-		for {
-			if err := lookUp(ctx, client, waited, all); err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(waited, arrival.open) || time.Now().After(deadline) {
-				break
-			}
-			if rest(ctx, 100*time.Millisecond) != nil {
-				return failed("interrupted")
-			}
+		if err := settleDown(ctx, client, waited, all); err != nil {
+			return err
 		}
 		return sayArrivals(s.env.stdout, waited)
 	})
+}
+
+// settleDown asks until no delivery is open, or there has been time enough.
+func settleDown(ctx context.Context, client *adminClient, waited []arrival, all []letter) error {
+	deadline := time.Now().Add(waitLimit)
+	for {
+		if err := lookUp(ctx, client, waited, all); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(waited, arrival.open) || time.Now().After(deadline) {
+			return nil
+		}
+		if rest(ctx, 100*time.Millisecond) != nil {
+			return failed("interrupted")
+		}
+	}
 }
 
 // lookUp asks what became of each event.
