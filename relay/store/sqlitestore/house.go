@@ -1,14 +1,15 @@
 package sqlitestore
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
-// What retention does between two groups when the limit is reached: enough to
-// free more than a group takes.
-const stepsWhenFull = 20
+// roomTime is how long room is made between two groups when the limit is
+// reached: enough to free more than a group takes.
+const roomTime = 100 * time.Millisecond
 
 // keepHouse is what the writer does between groups: it copies the log back,
 // measures, removes what has had its time or makes room. It returns how long to
@@ -18,8 +19,8 @@ func (w *writer) keepHouse() (time.Duration, error) {
 		return 0, err
 	}
 	now := w.store.opts.Clock.Now()
-	if err := w.lookAtClocks(now); err != nil {
-		return 0, w.bearable(err)
+	if err := w.bearable(w.lookAtClocks(now)); err != nil {
+		return 0, err
 	}
 	if err := w.measure(now); err != nil {
 		return 0, err
@@ -33,7 +34,7 @@ func (w *writer) keepHouse() (time.Duration, error) {
 	}
 	w.tell()
 	switch {
-	case w.space.refused || len(w.waiting) > 0:
+	case w.space.refused || w.clamp || len(w.waiting) > 0:
 		return retryIn, err
 	case more:
 		return 0, err
@@ -64,84 +65,121 @@ func (w *writer) probe() error {
 	}
 	err := w.copyBack(sqlite3.CHECKPOINT_TRUNCATE)
 	if err == nil || natureOf(err) == busy {
-		err = w.transact(func() error { return w.exec(sqlWriteNext, w.next) })
+		// SQLite writes nothing where a row stays what it was.
+		err = w.transact(func() error {
+			return errors.Join(w.exec(sqlWriteNext, w.next+1), w.exec(sqlWriteNext, w.next))
+		})
 	}
 	w.space.refused = false
 	return w.bearable(err)
 }
 
 // lookAtClocks notes when wall clock and running time part, and at the start
-// and then brings due times back that no wait explains.
+// and then brings due times back that no wait explains: until that has worked,
+// since a disk may be full just then.
 func (w *writer) lookAtClocks(now time.Time) error {
 	first, parted := w.store.age.Look(now, w.store.opts.Boot())
 	if parted {
 		w.store.log().Warn("the clock has jumped: nothing is removed for its age until a request proves it", "now", now)
 	}
-	if !first && !parted {
+	w.clamp = w.clamp || first || parted
+	if !w.clamp {
 		return nil
 	}
-	return w.clampDue()
+	err := w.clampDue()
+	w.clamp = err != nil
+	return err
 }
 
-// retainSome takes the next steps of a pass. more tells that it is not at its
-// end and should go on soon.
+// retainSome takes the next steps of the passes. more tells that one is not at
+// its end and should go on soon.
 func (w *writer) retainSome(now time.Time) (more bool, err error) {
-	r := &w.retain
-	u := &w.space.usage
-	filling := u.InUse >= u.Limit/5*4
-	aging := r.running && r.stage == byAge
-	switch {
-	case aging && !w.store.age.Believed():
-		r.running = false
-	case filling && (aging || !r.running) && w.worthwhile(now):
-		r.stage, r.running, r.began, r.removed, r.finals = bodies, true, now, 0, 0
-	case r.running && !aging && !filling:
-		r.running, r.partial = false, true
-	case !r.running && w.store.age.Believed() && !now.Before(r.next):
-		r.stage, r.running, r.began = byAge, true, now
-		if err := w.expire(); err != nil {
-			return false, err
-		}
+	if err := w.ageSome(now); err != nil {
+		return false, err
 	}
-	steps := 1
-	if u.InUse >= u.Limit {
-		steps = stepsWhenFull
-	}
-	for ; steps > 0 && r.running; steps-- {
-		end, err := w.step()
-		if err != nil {
-			return false, err
-		}
-		if end {
-			r.nextStage(now)
-		}
+	if err := w.makeRoom(now); err != nil {
+		return false, err
 	}
 	w.logEarly(now)
-	return r.running, nil
+	return w.retain.aging.running || w.retain.making.running, nil
+}
+
+// ageSome takes one step of the pass that removes what has had its time.
+func (w *writer) ageSome(now time.Time) error {
+	r := &w.retain
+	switch {
+	case !w.store.age.Believed():
+		r.aging.running = false
+		return nil
+	case !r.aging.running && now.Before(r.next):
+		return nil
+	case !r.aging.running:
+		r.aging = pass{running: true, stage: oldValues}
+	}
+	end, err := w.step(r.aging.stage)
+	if err != nil || !end {
+		return err
+	}
+	if r.aging.stage++; r.aging.stage > byAge {
+		r.aging.running, r.cursors[byAge] = false, 0
+		r.next = now.Add(passEvery)
+	}
+	return nil
+}
+
+// makeRoom takes some steps of the pass that makes room, if room is wanted: one
+// as a rule, more when there is little left, and as many as roomTime allows
+// while there is none.
+func (w *writer) makeRoom(now time.Time) error {
+	r, u := &w.retain, &w.space.usage
+	switch filling := u.filling(); {
+	case filling && !r.making.running && w.worthwhile(now):
+		r.making = pass{running: true, stage: bodies}
+		r.began, r.removed, r.finals = now, 0, 0
+	case !filling:
+		r.partial = r.partial || r.making.running
+		r.making.running, r.scarce, r.fruitless = false, false, false
+	}
+	steps := 1
+	if u.InUse >= u.Limit/10*9 {
+		steps = 4
+	}
+	until := now.Add(roomTime)
+	for r.making.running && (steps > 0 || u.InUse >= u.Limit && w.store.opts.Clock.Now().Before(until)) {
+		steps--
+		end, err := w.step(r.making.stage)
+		if err == nil {
+			err = w.measure(now)
+		}
+		if err != nil {
+			return err
+		}
+		if end {
+			r.endStage(u, now)
+		}
+	}
+	return nil
 }
 
 // worthwhile tells whether another pass may find what the last one did not.
 func (w *writer) worthwhile(now time.Time) bool {
-	r := &w.retain
-	return !r.fruitless || r.finals > 0 && !now.Before(r.retry) || now.Sub(r.began) >= passEvery
+	r, u := &w.retain, &w.space.usage
+	return !r.scarce || u.InUse >= u.Limit && !r.fruitless ||
+		r.finals > 0 && !now.Before(r.retry) || now.Sub(r.began) >= passEvery
 }
 
-// nextStage goes from bodies to whole events and from there, or from age, to
-// the end of the pass.
-func (r *retention) nextStage(now time.Time) {
-	switch r.stage {
-	case bodies:
-		r.stage = whole
+// endStage goes from bodies to whole events and from there to the end of a pass
+// that makes room.
+func (r *retention) endStage(u *Usage, now time.Time) {
+	if r.making.stage == bodies {
+		r.making.stage = whole
 		return
-	case byAge:
-		r.cursors[byAge] = 0
-		r.next = now.Add(passEvery)
-	case whole:
-		r.fruitless = r.removed == 0 && !r.partial
-		r.retry = now.Add(max(retryIn, 4*now.Sub(r.began)))
-		r.cursors[bodies], r.cursors[whole], r.partial = 0, 0, false
 	}
-	r.running = false
+	r.scarce = !r.partial && u.filling()
+	r.fruitless = r.scarce && (r.removed == 0 || u.InUse >= u.Limit)
+	r.retry = now.Add(max(retryIn, 4*now.Sub(r.began)))
+	r.cursors[bodies], r.cursors[whole], r.partial = 0, 0, false
+	r.making.running = false
 }
 
 // logEarly says, once a minute, what was removed before its time.
@@ -155,27 +193,24 @@ func (w *writer) logEarly(now time.Time) {
 	r.earlyLogged, r.logged = r.early, now
 }
 
-// expire forgets what Memory need not keep, and ids of more than seven days.
-func (w *writer) expire() error {
-	for _, s := range [...]statement{sqlMemoryExpire, sqlSeenExpire} {
-		for changed := int64(1); changed > 0; {
-			err := w.transact(func() error {
-				limit := nanos(w.now)
-				if s == sqlSeenExpire {
-					limit = nanos(w.now.Add(-idsKept)) / int64(dayLength)
-				}
-				err := w.exec(s, limit)
-				changed = w.Changes()
-				return err
-			})
-			if err != nil {
-				return err
-			}
+// expire forgets some of what Memory need not keep, or of the ids of more than
+// seven days, in one commit. end tells that there are no more.
+func (w *writer) expire(what stage) (end bool, err error) {
+	err = w.transact(func() error {
+		q, limit := sqlMemoryExpire, nanos(w.now)
+		if what == oldIDs {
+			q, limit = sqlSeenExpire, nanos(w.now.Add(-idsKept))/int64(dayLength)
 		}
+		err := w.exec(q, limit)
+		end = w.Changes() == 0
+		return err
+	})
+	if err != nil || !end || what != oldIDs {
+		return end, err
 	}
 	seen, _, err := w.get(sqlSeenAny)
 	w.seen = w.seen && seen != 0
-	return err
+	return true, err
 }
 
 // untilNext is how long the writer may sleep.

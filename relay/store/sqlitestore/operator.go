@@ -155,6 +155,7 @@ func (w *writer) end(seq relay.Seq, d deliveryRow, tries []byte) error {
 	was := classOf(d.state, d.attempts)
 	w.changes = append(w.changes, change{sink: sink, seq: seq, from: was, to: uncounted})
 	if was == dead {
+		w.effects = append(w.effects, func() { w.retain.finals++ })
 		return nil
 	}
 	return w.turn(sink, nil)

@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -23,32 +24,45 @@ const (
 	dayLength = 24 * time.Hour
 )
 
-// stage is what a pass through the events does.
+// stage is what a pass does; a pass goes through some of them in this order.
 type stage int
 
 const (
-	byAge  stage = iota // what has had its time
-	bodies              // of finished events, to make room
-	whole               // finished events, to make room
+	// What has had its time, by a clock that is believed.
+	oldValues stage = iota // of Memory
+	oldIDs                 // of events that were removed
+	byAge                  // events
+	// What makes room.
+	bodies // of finished events
+	whole  // finished events
+	stageCount
 )
 
-// retention is where the passes stand.
-type retention struct {
+// pass is a way through the stages, some of it between every two groups.
+type pass struct {
+	running bool
 	stage   stage
-	running bool     // a pass is under way
-	cursors [3]int64 // how far each stage has come
-	began   time.Time
-	next    time.Time // when age is looked at again
+}
+
+// retention is where the passes stand. Both may be under way: a store that
+// keeps making room still removes what has had its time.
+type retention struct {
+	aging, making pass
+	cursors       [stageCount]int64 // how far each stage has come
+	began         time.Time         // the last pass that makes room
+	next          time.Time         // when age is looked at again
 
 	// A pass that makes room stops when there is enough, and goes on from there
 	// when there is not.
 	partial bool // it did not begin at the first event
 	removed int  // by it, so far
 
-	// A pass that made no room is not repeated before something was finished.
-	fruitless bool
-	retry     time.Time
-	finals    int64 // deliveries that became final since that pass began
+	// A pass through everything that left too little room is not repeated at
+	// once: scarce says that room is still wanted, fruitless that it found
+	// nothing or left the limit reached.
+	scarce, fruitless bool
+	retry             time.Time
+	finals            int64 // deliveries that became removable since it began
 
 	early, earlyLogged int64 // events that lost something before their time
 	logged             time.Time
@@ -64,46 +78,56 @@ type candidate struct {
 	unfinished    bool
 	died          int64        // the last death among its deliveries
 	dead          []*sinkState // where they died
+	old           bool         // has had its time as an event
 }
 
-// step looks at the next events of the pass, in one commit. end tells that
-// there are no more.
-func (w *writer) step() (end bool, err error) {
+// step takes the next step of a stage, in one commit. end tells that there is
+// nothing more to do in it.
+func (w *writer) step(at stage) (end bool, err error) {
+	if at < byAge {
+		return w.expire(at)
+	}
 	r := &w.retain
-	removed, cursor := 0, r.cursors[r.stage]
+	var removed, early int
+	var cursor int64
 	err = w.transact(func() error {
-		removed, cursor = 0, r.cursors[r.stage]
-		list, err := w.candidates(cursor)
+		list, err := w.candidates(r.cursors[at])
 		if err != nil {
 			return err
 		}
-		end = len(list) < stepEvents
+		young := false
 		for i := range list {
 			c := &list[i]
-			if r.stage == byAge && c.received > nanos(w.now)-int64(w.store.opts.RetentionEvents) {
-				end = true // what follows is younger
-				break
+			cursor = c.seq
+			c.old = w.store.age.Believed() && c.received <= nanos(w.now)-int64(w.store.opts.RetentionEvents)
+			if at == byAge && !c.old {
+				// Received in the future, it says nothing of what follows.
+				young = young || c.received <= nanos(w.now)
+				continue
 			}
-			did, err := w.consider(c)
+			did, err := w.consider(at, c)
 			if err != nil {
 				return err
 			}
-			cursor = c.seq
 			if did {
 				removed++
 			}
+			if did && !c.old {
+				early++
+			}
 		}
+		end = len(list) < stepEvents || young && !slices.ContainsFunc(list, func(c candidate) bool { return c.old })
 		return nil
 	})
-	if err == nil {
-		r.cursors[r.stage] = cursor
-		if r.stage != byAge && removed > 0 {
-			r.removed += removed
-			r.early += int64(removed)
-			r.fruitless = false
-		}
+	if err != nil {
+		return false, err
 	}
-	return end, err
+	r.cursors[at] = max(cursor, r.cursors[at])
+	if at != byAge {
+		r.removed += removed
+		r.early += int64(early)
+	}
+	return end, nil
 }
 
 func (w *writer) candidates(after int64) (list []candidate, err error) {
@@ -117,9 +141,9 @@ func (w *writer) candidates(after int64) (list []candidate, err error) {
 	return list, err
 }
 
-// consider does to one event what the stage of the pass asks for, if it may.
-func (w *writer) consider(c *candidate) (bool, error) {
-	if w.retain.stage == bodies && !c.hasBody {
+// consider does to one event what the stage asks for, if it may.
+func (w *writer) consider(at stage, c *candidate) (bool, error) {
+	if at == bodies && !c.hasBody {
 		return false, nil
 	}
 	err := w.query(sqlEventFinals, func(st *sqlite3.Stmt) bool {
@@ -135,25 +159,25 @@ func (w *writer) consider(c *candidate) (bool, error) {
 	if err != nil || c.unfinished {
 		return false, err
 	}
-	now, opts := nanos(w.now), &w.store.opts
-	rests := c.quarantined && c.received > now-int64(opts.RetentionDead) || c.died > now-int64(opts.RetentionDead)
-	switch w.retain.stage {
-	case byAge:
-		if rests {
-			return false, nil
-		}
-		return true, w.remove(c)
-	case bodies:
-		if c.quarantined || len(c.dead) > 0 {
-			return false, nil
-		}
+	switch {
+	case w.rests(c):
+		return false, nil
+	case at == bodies && !c.old:
 		return true, w.removeBody(c)
-	default:
-		if c.quarantined || len(c.dead) > 0 || c.received > now-int64(headersKept) {
-			return false, nil
-		}
-		return true, w.remove(c)
+	case at == whole && !c.old && c.received > nanos(w.now)-int64(headersKept):
+		return false, nil
 	}
+	return true, w.remove(c)
+}
+
+// rests tells whether an event is kept for a dead letter or its quarantine,
+// whatever room is wanted: for their time, and as long as no clock tells it.
+func (w *writer) rests(c *candidate) bool {
+	if !c.quarantined && len(c.dead) == 0 {
+		return false
+	}
+	since := nanos(w.now) - int64(w.store.opts.RetentionDead)
+	return !w.store.age.Believed() || c.quarantined && c.received > since || c.died > since
 }
 
 // remove deletes an event with its deliveries, and keeps its id where that has

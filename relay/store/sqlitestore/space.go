@@ -76,8 +76,11 @@ func askDisk(opts Options) (room diskRoom, err error) {
 	return room, err
 }
 
+// filling tells whether room is wanted.
+func (u *Usage) filling() bool { return u.InUse >= u.Limit/5*4 }
+
 // tell makes the last measure known, and decides whether new events are
-// refused: when the limit is reached and nothing finished is left to remove.
+// refused: when the limit is reached and what may be removed was not enough.
 // Once refused, they are so until there is a little more than nothing.
 func (w *writer) tell() {
 	sp, u := &w.space, w.space.usage
@@ -85,8 +88,8 @@ func (w *writer) tell() {
 	if w.store.full.Load() {
 		limit -= limit / 64
 	}
-	u.Full = sp.refused || u.InUse >= limit && w.retain.fruitless
-	u.Filling = u.Full || u.InUse >= u.Limit/5*4 && w.retain.fruitless
+	u.Full = sp.refused || u.InUse >= limit
+	u.Filling = u.Full || u.filling() && w.retain.scarce
 	u.Early = w.retain.early
 	w.store.room.Store(&u) // who is refused may ask why
 	if was := w.store.full.Swap(u.Full); was != u.Full {

@@ -32,6 +32,7 @@ type writer struct {
 
 	waiting []job // undone for want of room, to be tried again
 	seen    bool  // ids of removed events are kept
+	clamp   bool  // due times are to be brought back
 	space   space
 	retain  retention
 	log     walState
