@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,7 @@ func TestAnnounce(t *testing.T) {
 
 // mapMemory is a Memory whose values are forgotten in time.
 type mapMemory struct {
+	mu     sync.Mutex
 	values map[string][]byte
 	until  map[string]time.Time
 }
@@ -58,10 +60,14 @@ func newMapMemory() *mapMemory {
 }
 
 func (m *mapMemory) Get(_ context.Context, owner, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.values[owner+"/"+key], nil
 }
 
 func (m *mapMemory) Put(_ context.Context, owner, key string, value []byte, keep time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if value == nil {
 		delete(m.values, owner+"/"+key)
 		return nil
@@ -71,6 +77,8 @@ func (m *mapMemory) Put(_ context.Context, owner, key string, value []byte, keep
 }
 
 func (m *mapMemory) List(_ context.Context, owner, prefix string, yield func(string, []byte) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for key, value := range m.values {
 		if time.Now().Before(m.until[key]) && !yield(key[len(owner)+1:], value) {
 			return nil
