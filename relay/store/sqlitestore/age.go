@@ -12,6 +12,21 @@ func (s *Store) ClockProved() {
 	}
 }
 
+// compareClocks notes when wall clock and running time part. Whoever lets
+// something go for its age calls it first.
+func (s *Store) compareClocks(now time.Time) {
+	s.clocks.Lock()
+	first, parted := s.age.Look(now, s.opts.Boot())
+	s.clocks.Unlock()
+	if parted {
+		s.log().Warn("the clock has jumped: nothing is removed for its age until a request proves it", "now", now)
+	}
+	if first || parted {
+		s.parted.Store(true)
+		s.queue.signal()
+	}
+}
+
 // clampDue brings back due times that no wait explains: a clock that was ahead
 // wrote them. A retry waits for an hour at most, a timer for as long as it did
 // when its event was received, so it is wrong when it was received in the future.

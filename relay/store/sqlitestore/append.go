@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -13,7 +14,7 @@ import (
 
 // appendJob stores one event with its deliveries.
 type appendJob struct {
-	answer
+	asker
 	given   *relay.Event // by the caller
 	event   *relay.Event // what is stored: given, or what quarantine left of it
 	targets []relay.Target
@@ -22,7 +23,7 @@ type appendJob struct {
 	kept    []recentDelivery // those that may be handed out at once
 }
 
-func (j *appendJob) rows() int { return 1 + len(j.targets) }
+func (j *appendJob) rows() int { return 1 + len(j.targets) + len(j.event.Raw)/pageBytes }
 
 // Append stores ev and one delivery per target, as [relay.Log] says.
 func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target) (relay.Receipt, error) {
@@ -32,12 +33,12 @@ func (s *Store) Append(ctx context.Context, ev *relay.Event, to ...relay.Target)
 	if s.full.Load() && !s.mayUseReserve(ev) {
 		return relay.Receipt{}, relay.ErrFull
 	}
-	j := &appendJob{answer: newAnswer(), given: ev, event: ev, targets: to, row: store.ColumnsOf(ev)}
+	j := &appendJob{asker: newAsker(ctx), given: ev, event: ev, targets: slices.Clone(to), row: store.ColumnsOf(ev)}
 	if err := s.queue.put(j); err != nil {
 		return relay.Receipt{}, err
 	}
 	select {
-	case err := <-j.answer:
+	case err := <-j.told:
 		return j.receipt, err
 	case <-ctx.Done():
 		return relay.Receipt{}, fmt.Errorf("append %s/%s: %w", ev.Source, ev.ID, context.Cause(ctx))
@@ -92,7 +93,7 @@ func (j *appendJob) finish(err error) {
 	if err != nil {
 		j.receipt = relay.Receipt{}
 	}
-	j.answer <- err
+	j.asker.finish(err)
 }
 
 // known looks among the ids of events that were removed early.

@@ -1,9 +1,11 @@
 package sqlitestore
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,5 +66,49 @@ func TestALongReaderDelaysNoCommit(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Readers that overlap without end leave no moment at which the log could
+// shrink: one is made, and the log stays near its limit.
+func TestTheLogIsBoundedUnderOverlappingReaders(t *testing.T) {
+	dir := quickDir(t)
+	s, err := Open(t.Context(), Options{Dir: dir, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 300
+	s.writer.log.limit = limit
+	run(t, s)
+	mustAppend(t, s, event(0, "a"), "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	for range readerLimit - 1 {
+		readers.Go(func() {
+			for ctx.Err() == nil {
+				err := s.readers.read(ctx, func(d *db) error {
+					_, _, err := d.get(sqlReadNext)
+					<-time.After(3 * time.Millisecond)
+					return err
+				})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	peak := int64(0)
+	for i := range sized(600, 200) {
+		mustAppend(t, s, event(1+i, fmt.Sprint(i)), "a", "b", "c")
+		info, err := os.Stat(filepath.Join(dir, databaseFile+"-wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		peak = max(peak, info.Size())
+	}
+	cancel()
+	readers.Wait()
+	if frames := peak / frameBytes; frames < limit || frames > 2*limit {
+		t.Errorf("the log had %d frames with a limit of %d", frames, limit)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"botrelay/relay"
@@ -12,7 +13,7 @@ import (
 
 // commitJob settles and holds rows of one sink.
 type commitJob struct {
-	answer
+	asker
 	sink string
 	done []relay.Settlement
 	hold []store.Row
@@ -22,8 +23,9 @@ type commitJob struct {
 func (j *commitJob) rows() int { return len(j.done) + len(j.hold) }
 
 func (t tables) Commit(ctx context.Context, sink string, done []relay.Settlement, hold []store.Row) ([]int, error) {
-	j := &commitJob{answer: newAnswer(), sink: sink, done: done, hold: hold}
-	if err := t.do(ctx, j, j.answer); err != nil {
+	// Whoever has stopped waiting does what he likes with what is his.
+	j := &commitJob{asker: newAsker(ctx), sink: sink, done: slices.Clone(done), hold: slices.Clone(hold)}
+	if err := t.do(j); err != nil {
 		return nil, fmt.Errorf("commit for sink %s: %w", sink, err)
 	}
 	return j.lost, nil

@@ -52,11 +52,18 @@ const (
 	broken         // the disk: the process must end
 )
 
+// errNotUndone says that a transaction is neither committed nor undone: nobody
+// knows then what the next one would commit.
+var errNotUndone = errors.New("undo a transaction")
+
 // natureOf classes err. What it does not know is broken: it is safer to end
 // than to acknowledge.
 func natureOf(err error) nature {
 	if err == nil {
 		return ok
+	}
+	if errors.Is(err, errNotUndone) {
+		return broken
 	}
 	if errors.Is(err, sqlite3.IOERR_SHMSIZE) {
 		return full

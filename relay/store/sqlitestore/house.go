@@ -74,15 +74,14 @@ func (w *writer) probe() error {
 	return w.bearable(err)
 }
 
-// lookAtClocks notes when wall clock and running time part, and at the start
-// and then brings due times back that no wait explains: until that has worked,
-// since a disk may be full just then.
+// lookAtClocks brings due times back that no wait explains, at the start and
+// when the clocks have parted: until that has worked, since a disk may be full
+// just then.
 func (w *writer) lookAtClocks(now time.Time) error {
-	first, parted := w.store.age.Look(now, w.store.opts.Boot())
-	if parted {
-		w.store.log().Warn("the clock has jumped: nothing is removed for its age until a request proves it", "now", now)
+	w.store.compareClocks(now)
+	if w.store.parted.Swap(false) {
+		w.clamp = true
 	}
-	w.clamp = w.clamp || first || parted
 	if !w.clamp {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -15,7 +16,7 @@ var _ relay.Memory = (*Store)(nil)
 
 // work is a job made of one function.
 type work struct {
-	answer
+	asker
 	change func(w *writer) error
 	size   int
 }
@@ -25,15 +26,15 @@ func (j *work) rows() int             { return j.size }
 
 // submit commits what change does, and waits for it.
 func (s *Store) submit(ctx context.Context, size int, change func(w *writer) error) error {
-	j := &work{answer: newAnswer(), change: change, size: size}
-	return s.do(ctx, j, j.answer)
+	return s.do(&work{asker: newAsker(ctx), change: change, size: size})
 }
 
 // Get is [relay.Memory]'s.
 func (s *Store) Get(ctx context.Context, owner, key string) (value []byte, err error) {
+	forgotten := s.forgotten()
 	err = s.read(ctx, func(d *db) error {
 		return d.query(sqlMemoryGet, func(st *sqlite3.Stmt) bool {
-			if !s.forgotten(st.ColumnInt64(1)) {
+			if st.ColumnInt64(1) > forgotten || st.ColumnInt64(1) == 0 {
 				value = st.ColumnBlob(0, []byte{})
 			}
 			return false
@@ -47,6 +48,7 @@ func (s *Store) Get(ctx context.Context, owner, key string) (value []byte, err e
 
 // Put is [relay.Memory]'s.
 func (s *Store) Put(ctx context.Context, owner, key string, value []byte, keep time.Duration) error {
+	value = bytes.Clone(value)
 	err := s.submit(ctx, 1, func(w *writer) error {
 		if value == nil {
 			return w.exec(sqlMemoryDelete, owner, key)
@@ -73,13 +75,14 @@ func (s *Store) List(ctx context.Context, owner, prefix string, yield func(key s
 	const step = 256
 	for from := prefix; ; {
 		var entries []entry
+		forgotten := s.forgotten()
 		err := s.read(ctx, func(d *db) error {
 			return d.query(sqlMemoryList, func(st *sqlite3.Stmt) bool {
 				key := st.ColumnText(0)
 				if !strings.HasPrefix(key, prefix) {
 					return false
 				}
-				if !s.forgotten(st.ColumnInt64(2)) {
+				if st.ColumnInt64(2) > forgotten || st.ColumnInt64(2) == 0 {
 					entries = append(entries, entry{key, st.ColumnBlob(1, []byte{})})
 				}
 				return len(entries) < step
@@ -100,8 +103,13 @@ func (s *Store) List(ctx context.Context, owner, prefix string, yield func(key s
 	}
 }
 
-// forgotten tells whether a value with this end has had its time. Nothing is
-// forgotten by a clock that is not believed.
-func (s *Store) forgotten(until int64) bool {
-	return until > 0 && s.age.Believed() && until <= nanos(s.opts.Clock.Now())
+// forgotten is the end of the values that have had their time by now. Nothing
+// is forgotten by a clock that is not believed, nor by one that has just jumped.
+func (s *Store) forgotten() int64 {
+	now := s.opts.Clock.Now()
+	s.compareClocks(now)
+	if !s.age.Believed() {
+		return 0
+	}
+	return nanos(now)
 }

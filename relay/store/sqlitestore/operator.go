@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -18,6 +19,7 @@ const chunk = 256
 // eachRef runs change for every ref, some of them in one commit, and collects
 // what became of each.
 func (s *Store) eachRef(ctx context.Context, refs []relay.Ref, change func(*writer, relay.Ref) (relay.Done, error)) ([]relay.Done, error) {
+	refs = slices.Clone(refs) // the writer may look at them when ctx has ended
 	done := make([]relay.Done, len(refs))
 	for from := 0; from < len(refs); from += chunk {
 		part := refs[from:min(from+chunk, len(refs))]

@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"context"
 	"sync"
 )
 
@@ -12,7 +13,10 @@ type job interface {
 	// finish tells whoever waits that the changes are on stable storage, or why
 	// they are not. It is called once.
 	finish(err error)
-	// rows is about how many rows it changes: what its share of a group is.
+	// gone is why nobody waits for the job any more, or nil.
+	gone() error
+	// rows is about how many rows it changes, a large one counting for its pages:
+	// what its share of a group is.
 	rows() int
 }
 
@@ -29,7 +33,7 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// put adds a job; false says that nothing more is taken.
+// put adds a job; an error says that nothing more is taken.
 func (q *queue) put(j job) error {
 	q.mu.Lock()
 	if q.closed != nil {
@@ -74,8 +78,30 @@ func (q *queue) close(why error) {
 	}
 }
 
-// answer is a job's way back to the goroutine that waits for it.
-type answer chan error
+// asker is a job's way back to the goroutine that waits for it.
+type asker struct {
+	ctx  context.Context // of that goroutine
+	told chan error
+}
 
-func newAnswer() answer           { return make(answer, 1) }
-func (a answer) finish(err error) { a <- err }
+func newAsker(ctx context.Context) asker { return asker{ctx, make(chan error, 1)} }
+
+func (a asker) finish(err error) { a.told <- err }
+
+func (a asker) gone() error {
+	if a.ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(a.ctx)
+}
+
+// wait returns the outcome, or why its goroutine waits no longer: then the
+// outcome is unknown.
+func (a asker) wait() error {
+	select {
+	case err := <-a.told:
+		return err
+	case <-a.ctx.Done():
+		return context.Cause(a.ctx)
+	}
+}

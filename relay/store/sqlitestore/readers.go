@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"botrelay/relay"
 )
@@ -16,6 +17,7 @@ const readerLimit = 4
 type readers struct {
 	open func() (*db, error)
 	free chan struct{} // a token for each that may be borrowed
+	over chan struct{} // closed when nobody may read any more
 
 	mu     sync.Mutex
 	idle   []*db
@@ -23,7 +25,7 @@ type readers struct {
 }
 
 func newReaders(open func() (*db, error)) *readers {
-	r := &readers{open: open, free: make(chan struct{}, readerLimit)}
+	r := &readers{open: open, free: make(chan struct{}, readerLimit), over: make(chan struct{})}
 	for range readerLimit {
 		r.free <- struct{}{}
 	}
@@ -35,6 +37,8 @@ func newReaders(open func() (*db, error)) *readers {
 func (r *readers) read(ctx context.Context, f func(*db) error) error {
 	select {
 	case <-r.free:
+	case <-r.over:
+		return relay.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -83,11 +87,33 @@ func (r *readers) give(d *db) {
 	r.free <- struct{}{}
 }
 
-// close waits for those who read and closes the connections.
+// pause lets nobody begin to read and runs f once nobody reads, or at the
+// latest when patience has passed.
+func (r *readers) pause(patience <-chan time.Time, f func() error) error {
+	held := 0
+	defer func() {
+		for range held {
+			r.free <- struct{}{}
+		}
+	}()
+	for held < readerLimit {
+		select {
+		case <-r.free:
+			held++
+		case <-patience:
+			return f()
+		}
+	}
+	return f()
+}
+
+// close waits for those who read and closes the connections. Whoever asks from
+// now on is told that the store is closed.
 func (r *readers) close() error {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	close(r.over)
 	for range readerLimit {
 		<-r.free
 	}

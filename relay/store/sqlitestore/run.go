@@ -19,15 +19,24 @@ const (
 // end, since what the disk holds is known again only after a new start. Run is
 // called once.
 func (s *Store) Run(ctx context.Context) error {
-	counting := make(chan error, 1)
-	snapshot, err := s.countFrom(ctx)
+	counts, endCounting := context.WithCancel(ctx)
+	defer endCounting()
+	snapshot, err := s.countFrom(counts)
 	if err == nil {
-		go func() { counting <- snapshot() }()
+		counted := make(chan struct{})
+		go func() {
+			defer close(counted)
+			if err := snapshot(); err != nil && counts.Err() == nil {
+				s.fail(s.explainRead(err))
+			}
+		}()
 		s.running.Store(true)
 		err = s.write(ctx)
 		s.running.Store(false)
-		if failed := <-counting; err == nil && ctx.Err() == nil {
-			err = failed
+		endCounting()
+		<-counted
+		if err == nil {
+			err = s.failedWith()
 		}
 	}
 	if err != nil {
@@ -46,6 +55,9 @@ func (s *Store) Run(ctx context.Context) error {
 func (s *Store) write(ctx context.Context) error {
 	w := s.writer
 	for {
+		if err := s.failedWith(); err != nil {
+			return err
+		}
 		group := s.queue.take(w.waiting, len(w.waiting))
 		w.waiting = nil
 		if len(group) > 0 {
@@ -92,9 +104,7 @@ func (s *Store) pause(ctx context.Context, wait time.Duration) error {
 	case <-timer:
 	case <-ctx.Done():
 	case <-s.failed:
-		s.failMu.Lock()
-		defer s.failMu.Unlock()
-		return s.failure
+		return s.failedWith()
 	}
 	return nil
 }

@@ -29,6 +29,8 @@ type Store struct {
 	queue     *queue
 	sinks     sinkTable
 	age       store.Age
+	clocks    sync.Mutex  // held while the clocks are compared
+	parted    atomic.Bool // due times are to be looked at for that
 	recent    recent
 	readBack  readBack
 	full      atomic.Bool // new events are refused for want of room
@@ -171,17 +173,15 @@ func (s *Store) readSinks(d *db) error {
 func (s *Store) log() *slog.Logger { return s.opts.Logger }
 
 // do hands a job to the writer and waits for its outcome. A job that waits for
-// room waits until ctx ends; then its outcome is unknown.
-func (s *Store) do(ctx context.Context, j job, done answer) error {
+// room waits until its ctx ends; then its outcome is unknown.
+func (s *Store) do(j interface {
+	job
+	wait() error
+}) error {
 	if err := s.queue.put(j); err != nil {
 		return err
 	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return j.wait()
 }
 
 // fail ends Run with err, which a reader has met.
@@ -194,12 +194,16 @@ func (s *Store) fail(err error) {
 	}
 }
 
+// failedWith is what Run has to end with, or nil.
+func (s *Store) failedWith() error {
+	s.failMu.Lock()
+	defer s.failMu.Unlock()
+	return s.failure
+}
+
 // Ready returns nil while the store accepts events, and else why it does not.
 func (s *Store) Ready() error {
-	s.failMu.Lock()
-	failure := s.failure
-	s.failMu.Unlock()
-	switch {
+	switch failure := s.failedWith(); {
 	case failure != nil:
 		return failure
 	case !s.running.Load():
@@ -219,10 +223,7 @@ func (s *Store) Close() (err error) {
 		s.writer.abandon(relay.ErrClosed)
 		s.Turned()
 		err = s.readers.close()
-		s.failMu.Lock()
-		failure := s.failure
-		s.failMu.Unlock()
-		if failure != nil {
+		if s.failedWith() != nil {
 			_, _ = s.writer.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true) // what can be kept is in the log
 		} else if end := s.writer.checkpointAll(); err == nil && natureOf(end) != full {
 			err = end

@@ -21,8 +21,16 @@ var _ store.Tables = tables{}
 func (s *Store) read(ctx context.Context, f func(*db) error) error {
 	err := s.readers.read(ctx, f)
 	if natureOf(err) == damaged {
-		err = &DamagedError{Dir: s.opts.Dir, Err: err}
+		err = s.explainRead(err)
 		s.fail(err)
+	}
+	return err
+}
+
+// explainRead names the remedy where there is one.
+func (s *Store) explainRead(err error) error {
+	if natureOf(err) == damaged {
+		return &DamagedError{Dir: s.opts.Dir, Err: err}
 	}
 	return err
 }

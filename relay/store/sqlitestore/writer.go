@@ -57,7 +57,7 @@ func (w *writer) transact(body func() error) error {
 		// Some errors end the transaction by themselves.
 		if !w.GetAutocommit() {
 			if undo := w.exec(sqlRollback); undo != nil {
-				return fmt.Errorf("undo a transaction after %w: %w", err, undo)
+				return fmt.Errorf("%w: %w, after %w", errNotUndone, undo, err)
 			}
 		}
 		return err
@@ -151,9 +151,12 @@ func (w *writer) look(s *sinkState) {
 	}
 }
 
-// run commits a group and answers it. What finds no room is kept in waiting.
-// An error is the store's end.
+// run commits a group and answers it. What finds no room is kept in waiting,
+// as long as somebody waits for it. An error is the store's end.
 func (w *writer) run(group []job) error {
+	if group = slices.DeleteFunc(group, w.turnedAway); len(group) == 0 {
+		return nil
+	}
 	err := w.transact(func() error {
 		for _, j := range group {
 			if err := j.apply(w); err != nil {
@@ -183,6 +186,21 @@ func (w *writer) run(group []job) error {
 		j.finish(err)
 	}
 	return err
+}
+
+// turnedAway answers a job that nobody waits for any more, and a new event that
+// the limit was reached before.
+func (w *writer) turnedAway(j job) bool {
+	if err := j.gone(); err != nil {
+		j.finish(err)
+		return true
+	}
+	a, isNew := j.(*appendJob)
+	if isNew && w.store.full.Load() && !w.store.mayUseReserve(a.event) {
+		j.finish(relay.ErrFull)
+		return true
+	}
+	return false
 }
 
 // ending is err as the last word of the store.
