@@ -39,7 +39,7 @@ func newHarness(t *testing.T) *storetest.Harness {
 	events, dead := 2*24*time.Hour, 5*24*time.Hour
 	return &storetest.Harness{
 		Open: func() storetest.Store {
-			s, err := Open(context.Background(), Options{Dir: h.dir, RetentionEvents: events, RetentionDead: dead, Logger: quiet()})
+			s, err := Open(context.Background(), Options{Dir: h.dir, RetentionEvents: events, RetentionDead: dead, Logger: quiet(), Boot: monotonicClock()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -27,6 +27,22 @@ func failNth(kind deedKind, suffix string, n int64, err error) func(deedKind, st
 	}
 }
 
+// failOnly is failNth for one deed: those behind it pass.
+func failOnly(kind deedKind, suffix string, n int64, err error) func(deedKind, string) error {
+	fault := failNth(kind, suffix, n, err)
+	var failed atomic.Bool
+	return func(k deedKind, file string) error {
+		if failed.Load() {
+			return nil
+		}
+		err := fault(k, file)
+		if err != nil {
+			failed.Store(true)
+		}
+		return err
+	}
+}
+
 // running opens a store whose Run may fail, and returns what Run returned.
 func running(t *testing.T, opts Options) (*Store, context.CancelFunc, chan error) {
 	t.Helper()
@@ -50,11 +66,14 @@ func TestDiskErrorEndsTheStore(t *testing.T) {
 		suffix string
 		after  int64
 		events int
+		fault  func(kind deedKind, suffix string, n int64, err error) func(deedKind, string) error
 	}{
-		{"log write", written, "-wal", 40, 200},
-		{"log sync", synced, "-wal", 10, 200},
-		{"database write", written, databaseFile, 3, 2000},
-		{"database sync", synced, databaseFile, 0, 2000},
+		{"log write", written, "-wal", 40, 200, failNth},
+		{"log sync", synced, "-wal", 10, 200, failNth},
+		{"one log sync", synced, "-wal", 10, 200, failOnly},
+		{"database write", written, databaseFile, 3, 2000, failNth},
+		{"database sync", synced, databaseFile, 0, 2000, failNth},
+		{"one database sync", synced, databaseFile, 0, 2000, failOnly},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := newLogVFS(false)
@@ -62,7 +81,7 @@ func TestDiskErrorEndsTheStore(t *testing.T) {
 			s, cancel, ran := running(t, Options{Dir: dir, VFS: v})
 			defer cancel()
 			mustAppend(t, s, event(0, "a"), "a")
-			v.setFault(failNth(test.kind, test.suffix, test.after, syscall.EIO))
+			v.setFault(test.fault(test.kind, test.suffix, test.after, syscall.EIO))
 			acked := []string{"msg_00000000"}
 			failures := 0
 			for i := 1; i < test.events; i++ {

@@ -26,6 +26,9 @@ func open(t testing.TB, opts Options) (s *Store, stop func() error) {
 	if opts.Logger == nil {
 		opts.Logger = quiet()
 	}
+	if opts.Boot == nil {
+		opts.Boot = monotonicClock() // of the bubble, where there is one
+	}
 	s, err := Open(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

@@ -31,8 +31,8 @@ type Options struct {
 	// Disk tells how much of the disk that dir lies on is free and how large it
 	// is, in bytes; nil asks the system.
 	Disk func(dir string) (free, total int64, err error)
-	// Boot tells how long the machine has been running, whatever its wall clock
-	// says; nil is the process's monotonic clock.
+	// Boot tells how long the machine has been running, sleep included and
+	// whatever its wall clock says; nil asks the system.
 	Boot func() time.Duration
 	// VFS is the file system that SQLite writes to; nil is the machine's. Tests
 	// put one here that remembers, cuts and breaks.
@@ -64,11 +64,16 @@ func (o Options) withDefaults() Options {
 		o.Disk = diskSpace
 	}
 	if o.Boot == nil {
-		began := time.Now()
-		o.Boot = func() time.Duration { return time.Since(began) }
+		o.Boot = bootClock()
 	}
 	if o.synchronous == "" {
 		o.synchronous = "FULL"
 	}
 	return o
+}
+
+// monotonicClock tells how long it has been since it was made.
+func monotonicClock() func() time.Duration {
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
 }

@@ -57,15 +57,14 @@ func workload(t *testing.T, v *logVFS, synchronous string, n int) {
 }
 
 // lossesAt replays the log, cuts the power at random points and counts how many
-// of them lost something acknowledged or left a database that is damaged.
-func lossesAt(t *testing.T, deeds []deed, cuts int, rng *rand.Rand) (lost, damaged int) {
+// of them lost something acknowledged or left a database that is damaged. d and
+// acks are what lay on the disk and was acknowledged before.
+func lossesAt(t *testing.T, d *disk, acks []string, deeds []deed, cuts int, rng *rand.Rand) (lost, damaged int) {
 	t.Helper()
 	at := make(map[int]bool)
 	for range cuts {
 		at[rng.IntN(len(deeds))] = true
 	}
-	d := newDisk()
-	var acks []string
 	for i, x := range deeds {
 		if at[i] {
 			folder := filepath.Join(quickDir(t), "cut")
@@ -145,7 +144,7 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	if checkpoints == 0 {
 		t.Fatal("the log was never copied back: the cuts would not meet a checkpoint")
 	}
-	lost, damaged := lossesAt(t, v.deeds, cuts, rand.New(rand.NewPCG(1, 2)))
+	lost, damaged := lossesAt(t, newDisk(), nil, v.deeds, cuts, rand.New(rand.NewPCG(1, 2)))
 	if lost > 0 || damaged > 0 {
 		t.Errorf("%d cuts at %d deeds: %d lost something acknowledged, %d left a damaged store", cuts, len(v.deeds), lost, damaged)
 	}
@@ -155,8 +154,49 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 func TestPowerCutSeesAMissingSync(t *testing.T) {
 	v := newLogVFS(true)
 	workload(t, v, "NORMAL", sized(200, 40))
-	lost, _ := lossesAt(t, v.deeds, sized(60, 20), rand.New(rand.NewPCG(1, 2)))
+	lost, _ := lossesAt(t, newDisk(), nil, v.deeds, sized(60, 20), rand.New(rand.NewPCG(1, 2)))
 	if lost == 0 {
 		t.Error("without a sync at commit no cut lost anything: this harness sees nothing")
+	}
+}
+
+// What is acknowledged on top of what a cut has left is there after another.
+func TestPowerCutAfterAPowerCut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	v := newLogVFS(true)
+	const before = 60
+	workload(t, v, "FULL", before)
+	for range sized(10, 3) {
+		first := newDisk()
+		var acks []string
+		for _, x := range v.deeds[:len(v.deeds)/4+rng.IntN(len(v.deeds)/2)] {
+			if first.do(x); x.kind == acknowledged {
+				acks = append(acks, x.ack)
+			}
+		}
+		folder := filepath.Join(quickDir(t), "cut")
+		first.cut(t, rng, folder)
+		left := newDisk()
+		for name := range first.files {
+			content, err := os.ReadFile(filepath.Join(folder, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			left.files[name] = content
+		}
+
+		v2 := newLogVFS(true)
+		s, stop := open(t, Options{Dir: folder, VFS: v2})
+		for i := range sized(40, 10) {
+			ev := event(before+i, fmt.Sprintf("bot-%d", (before+i)%7))
+			mustAppend(t, s, ev, "a", "b")
+			v2.note(deed{kind: acknowledged, ack: ev.ID})
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if lost, damaged := lossesAt(t, left, acks, v2.deeds, sized(20, 5), rng); lost > 0 || damaged > 0 {
+			t.Errorf("%d second cuts lost something acknowledged, %d left a damaged store", lost, damaged)
+		}
 	}
 }
