@@ -43,7 +43,7 @@ damaged is left out and counted, and the damaged store stays as it is.`,
 				if err != nil {
 					return err
 				}
-				return salvageStore(cmd.Context(), env, file, args[0])
+				return salvageStore(cmd.Context(), &o, file, args[0])
 			}
 			return o.with(cmd, func(ctx context.Context, client *adminClient) error { return askForCopy(ctx, client, &o, args[0]) })
 		},
@@ -79,12 +79,29 @@ func (s screen) backedUp(a admin.BackedUp, folder string) {
 		countedComma(a.Events, "event"), sizeText(a.Bytes), a.AsOf.In(s.zone).Format("15:04:05"), printable(folder))
 }
 
-func salvageStore(ctx context.Context, env environment, file *config.File, folder string) error {
+// salvaged is the answer of --salvage in JSON.
+type salvaged struct {
+	admin.BackedUp
+	Damaged  int       `json:"damaged"`  // events that were there and could not be read
+	Unrouted int       `json:"unrouted"` // events in the copy without their deliveries
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"` // receipt around what is missing
+	Notes    []string  `json:"notes"`
+}
+
+func salvageStore(ctx context.Context, o *operator, file *config.File, folder string) error {
+	env := o.env
 	found, err := sqlitestore.Salvage(ctx, file.Store, folder, sqlitestore.Options{
 		Dir: file.Store, Version: version, Logger: newLogger(file.Log, env.stderr),
 	})
 	if err != nil {
 		return failed("%v", err)
+	}
+	if o.json {
+		return jsonLine(env.stdout, salvaged{
+			BackedUp: admin.BackedUp{Folder: folder, Events: found.Events, Bytes: found.Bytes, AsOf: found.AsOf.UTC()},
+			Damaged:  found.Damaged, Unrouted: found.Unrouted, From: found.From.UTC(), To: found.To.UTC(), Notes: append([]string{}, found.Notes...),
+		})
 	}
 	fmt.Fprintf(env.stdout, "%s, are in %s.\n", describeCopy(found.Copy), folder)
 	if found.Damaged > 0 {

@@ -126,11 +126,16 @@ func explanation(b admin.BotDetail) string {
 	if b.Code.Side == recall.SideNobody && b.Outcome == recall.OutcomeRecorded {
 		return hanging("", sentence(b.Code.Title)+".")
 	}
-	what := b.Code.Title
-	if b.Code.Code == "timeout_exceeded_waiting_room" && b.Waited >= 1 {
-		what += ": it waited " + lasting(time.Duration(b.Waited*float64(time.Second))) + " and left"
+	what := sentence(b.Code.Title)
+	switch {
+	case b.Code.Code == "timeout_exceeded_waiting_room" && b.Waited >= 1:
+		what += ": it waited " + lasting(time.Duration(b.Waited*float64(time.Second))) + " and left."
+	case b.Code.Explanation != "":
+		what += ". " + strings.ReplaceAll(b.Code.Explanation, "`", "")
+	default:
+		what += "."
 	}
-	text := hanging("", sentence(what)+".")
+	text := hanging("", what)
 	advice := sideWord(b.Code.Side) + "."
 	if b.Code.NextStep != "" {
 		advice += " " + strings.ReplaceAll(b.Code.NextStep, "`", "")
