@@ -2,6 +2,8 @@ package sqlitestore
 
 import (
 	"time"
+
+	"botrelay/relay/store"
 )
 
 // ClockProved tells that the wall clock agrees with a sender's, by a signature
@@ -32,7 +34,7 @@ func (s *Store) compareClocks(now time.Time) {
 // when its event was received, so it is wrong when it was received in the future.
 func (w *writer) clampDue() error {
 	return w.transact(func() error {
-		now := nanos(w.now)
+		now := store.Nanos(w.now)
 		for name, s := range w.store.sinks.byName {
 			if err := w.exec(sqlClampDue, name, now, now+int64(time.Hour)); err != nil {
 				return err

@@ -130,7 +130,7 @@ func (d *db) insertEvent(seq int64, ev *relay.Event, row *store.EventColumns, ra
 	if err != nil {
 		return err
 	}
-	if err := bind(st, seq, ev.Source, ev.ID, nanos(ev.Received), row.Key); err != nil {
+	if err := bind(st, seq, ev.Source, ev.ID, store.Nanos(ev.Received), row.Key); err != nil {
 		return err
 	}
 	if row.Bot == "" {
@@ -178,23 +178,23 @@ func (j *appendJob) deliver(w *writer, seq relay.Seq, to *relay.Target) error {
 	if err != nil {
 		return err
 	}
-	state := stateReady
+	state := store.StateReady
 	if !to.After.IsZero() {
-		state = stateWaiting
+		state = store.StateWaiting
 	}
 	key := store.ColumnName(to.Key)
-	if err := bind(st, int64(seq), to.Sink, key, to.Route, state, nanos(to.After)); err != nil {
+	if err := bind(st, int64(seq), to.Sink, key, to.Route, state, store.Nanos(to.After)); err != nil {
 		return err
 	}
 	if err := st.Exec(); err != nil {
 		return err
 	}
 	w.changes = append(w.changes, change{sink: sink, seq: seq, to: pending})
-	if state == stateReady {
+	if state == store.StateReady {
 		w.touch(sink)
 		j.kept = append(j.kept, recentDelivery{sink.name, key, to.Route, true})
-	} else if due, there := w.timers[to.Sink]; !there || nanos(to.After) < due {
-		w.timers[to.Sink] = nanos(to.After)
+	} else if due, there := w.timers[to.Sink]; !there || store.Nanos(to.After) < due {
+		w.timers[to.Sink] = store.Nanos(to.After)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (j *commitJob) apply(w *writer) error {
 	if !delivered {
 		return nil
 	}
-	at := nanos(w.now)
+	at := store.Nanos(w.now)
 	w.effects = append(w.effects, func() { sink.lastOK = at })
 	return w.exec(sqlSinkLastOK, j.sink, at)
 }
@@ -78,14 +78,14 @@ func (j *commitJob) settle(w *writer, sink *sinkState, s *relay.Settlement) (boo
 // settleFirst is the usual case, one statement: a delivery that is ready and
 // was never tried before has its final outcome.
 func settleFirst(w *writer, sink *sinkState, row store.Row, s *relay.Settlement) (bool, error) {
-	var state int
+	var state store.State
 	switch s.Verdict {
 	case relay.Delivered:
-		state = stateDelivered
+		state = store.StateDelivered
 	case relay.Dead:
-		state = stateDead
+		state = store.StateDead
 	case relay.Muted:
-		state = stateMuted
+		state = store.StateMuted
 	default:
 		return false, nil
 	}
@@ -95,7 +95,7 @@ func settleFirst(w *writer, sink *sinkState, row store.Row, s *relay.Settlement)
 	}
 	w.note = addTry(w.note[:0], attemptOf(w, s))
 	err = errors.Join(st.BindInt64(1, int64(row.Seq)), st.BindInt64(3, row.Pos), st.BindInt64(4, int64(state)),
-		st.BindInt64(5, nanos(began(w, s))), st.BindInt64(6, nanos(w.now)), st.BindBlob(7, w.note))
+		st.BindInt64(5, store.Nanos(began(w, s))), st.BindInt64(6, store.Nanos(w.now)), st.BindBlob(7, w.note))
 	if err == nil && w.settling != sink {
 		// What is bound stays bound: a batch is of one sink.
 		err = st.BindText(2, sink.name)
@@ -114,48 +114,48 @@ func settleFirst(w *writer, sink *sinkState, row store.Row, s *relay.Settlement)
 // settleAny reads the row first.
 func settleAny(w *writer, sink *sinkState, row store.Row, s *relay.Settlement) (bool, error) {
 	d, found, err := w.delivery(row.Seq, sink.name)
-	if err != nil || !found || d.pos != row.Pos {
+	if err != nil || !found || d.Pos != row.Pos {
 		return false, err
 	}
 	// What was dropped while it was being sent, and got through, is delivered.
-	if d.state >= stateDelivered && (d.state != stateDropped || s.Verdict != relay.Delivered) {
+	if d.State >= store.StateDelivered && (d.State != store.StateDropped || s.Verdict != relay.Delivered) {
 		return false, nil
 	}
 	if s.Verdict == relay.Release {
 		return true, nil
 	}
-	was := classOf(d.state, d.attempts)
+	was := classOf(d.State, d.Attempts)
 	d.outcome(w.now, s)
 	d.tries = addTry(d.tries, attemptOf(w, s))
-	if d.first == 0 {
-		d.first = nanos(began(w, s))
+	if d.First == 0 {
+		d.First = store.Nanos(began(w, s))
 	}
-	if err := w.exec(sqlSettle, int64(row.Seq), sink.name, row.Pos, d.state, d.due, d.attempts, d.waited, d.first, d.ended, d.outOfOrder, d.tries); err != nil {
+	if err := w.exec(sqlSettle, int64(row.Seq), sink.name, row.Pos, d.State, d.Due, d.Attempts, d.Waited, d.First, d.Ended, d.OutOfOrder, d.tries); err != nil {
 		return false, err
 	}
-	w.changes = append(w.changes, change{sink: sink, seq: row.Seq, from: was, to: classOf(d.state, d.attempts)})
+	w.changes = append(w.changes, change{sink: sink, seq: row.Seq, from: was, to: classOf(d.State, d.Attempts)})
 	return true, nil
 }
 
 // outcome changes the row as the verdict says.
 func (d *deliveryRow) outcome(now time.Time, s *relay.Settlement) {
 	if !s.Uncounted {
-		d.attempts++
+		d.Attempts++
 	}
-	d.waited += int64(s.Wait)
+	d.Waited += int64(s.Wait)
 	switch s.Verdict {
 	case relay.Retry, relay.Detach:
-		d.state, d.due = stateWaiting, max(nanos(s.At), 1)
-		d.outOfOrder = d.outOfOrder || s.Verdict == relay.Detach
+		d.State, d.Due = store.StateWaiting, max(store.Nanos(s.At), 1)
+		d.OutOfOrder = d.OutOfOrder || s.Verdict == relay.Detach
 		return
 	case relay.Delivered:
-		d.state = stateDelivered
+		d.State = store.StateDelivered
 	case relay.Muted:
-		d.state = stateMuted
+		d.State = store.StateMuted
 	default:
-		d.state = stateDead
+		d.State = store.StateDead
 	}
-	d.due, d.ended = 0, nanos(now)
+	d.Due, d.Ended = 0, store.Nanos(now)
 }
 
 func began(w *writer, s *relay.Settlement) time.Time {

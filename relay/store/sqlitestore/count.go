@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"botrelay/relay"
+	"botrelay/relay/store"
 )
 
 // countFrom fixes the moment from which commits are counted as they come, and
@@ -61,7 +62,7 @@ func (d *db) countAll() (map[string]*sinkState, error) {
 		err := d.query(q, func(st *sqlite3.Stmt) bool {
 			to := pending
 			if q == sqlAllWaiting {
-				to = classOf(stateWaiting, st.ColumnInt(3))
+				to = classOf(store.StateWaiting, st.ColumnInt(3))
 			}
 			at(st).count(relay.Seq(st.ColumnInt64(1)), uncounted, to)
 			return true
@@ -117,7 +118,7 @@ func (s *Store) Sinks(ctx context.Context) ([]relay.Backlog, error) {
 			from := oldest[i] * span
 			received, found, err := d.get(sqlOldestOpen, backlogs[i].Sink, from, from+span-1)
 			if found {
-				backlogs[i].Oldest = fromNanos(received)
+				backlogs[i].Oldest = store.FromNanos(received)
 			}
 			return err
 		})
@@ -137,7 +138,7 @@ func (t *sinkTable) backlogs() (list []relay.Backlog, oldest []int64) {
 		s := t.byName[name]
 		list = append(list, relay.Backlog{
 			Sink: name, Pending: s.counts[pending], Retrying: s.counts[retrying], Dead: s.counts[dead],
-			LastOK: fromNanos(s.lastOK), Paused: s.paused,
+			LastOK: store.FromNanos(s.lastOK), Paused: s.paused,
 		})
 		place := int64(-1)
 		for p := range s.open {

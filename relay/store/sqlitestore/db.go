@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay/store"
 )
 
 // db is one connection with its prepared statements, for one goroutine at a
@@ -152,6 +154,8 @@ func bind(st *sqlite3.Stmt, args ...any) error {
 		switch v := arg.(type) {
 		case int:
 			err = st.BindInt64(i+1, int64(v))
+		case store.State:
+			err = st.BindInt64(i+1, int64(v))
 		case int64:
 			err = st.BindInt64(i+1, v)
 		case bool:
@@ -178,20 +182,4 @@ func (d *db) close() error {
 		}
 	}
 	return d.Conn.Close()
-}
-
-// nanos is how a time stands in a column: nanoseconds since 1970, 0 for none.
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-// fromNanos reads a column that nanos has written.
-func fromNanos(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, n)
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"botrelay/relay/store"
 )
 
 // roomTime is how long room is made between two groups when the limit is
@@ -196,9 +198,9 @@ func (w *writer) logEarly(now time.Time) {
 // seven days, in one commit. end tells that there are no more.
 func (w *writer) expire(what stage) (end bool, err error) {
 	err = w.transact(func() error {
-		q, limit := sqlMemoryExpire, nanos(w.now)
+		q, limit := sqlMemoryExpire, store.Nanos(w.now)
 		if what == oldIDs {
-			q, limit = sqlSeenExpire, nanos(w.now.Add(-idsKept))/int64(dayLength)
+			q, limit = sqlSeenExpire, store.Nanos(w.now.Add(-idsKept))/int64(dayLength)
 		}
 		err := w.exec(q, limit)
 		end = w.Changes() == 0

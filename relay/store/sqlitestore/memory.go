@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"botrelay/relay"
+	"botrelay/relay/store"
 )
 
 var _ relay.Memory = (*Store)(nil)
@@ -55,7 +56,7 @@ func (s *Store) Put(ctx context.Context, owner, key string, value []byte, keep t
 		}
 		var until int64
 		if keep > 0 {
-			until = nanos(w.now.Add(keep))
+			until = store.Nanos(w.now.Add(keep))
 		}
 		return w.exec(sqlMemoryPut, owner, key, value, until)
 	})
@@ -111,5 +112,5 @@ func (s *Store) forgotten() int64 {
 	if !s.age.Believed() {
 		return 0
 	}
-	return nanos(now)
+	return store.Nanos(now)
 }

@@ -125,7 +125,7 @@ func (w *writer) eachStill(sink string, rows []store.Row, change func(*writer, d
 		if err != nil {
 			return changed, err
 		}
-		if !found || d.pos != row.Pos || d.state >= stateDelivered {
+		if !found || d.Pos != row.Pos || d.State >= store.StateDelivered {
 			continue
 		}
 		if err := change(w, d, row.Seq); err != nil {

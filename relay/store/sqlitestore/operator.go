@@ -77,10 +77,10 @@ func (w *writer) requeue(ref relay.Ref) (relay.Done, error) {
 		return relay.Done{Ref: ref}, err
 	}
 	switch {
-	case found && classOf(d.state, d.attempts) == retrying:
-		w.timers[ref.Sink] = nanos(w.now)
-		return relay.Done{Ref: ref, Changed: true}, w.turn(sink, w.exec(sqlDueNow, int64(ev.seq), ref.Sink, nanos(w.now)))
-	case found && d.state < stateDelivered:
+	case found && classOf(d.State, d.Attempts) == retrying:
+		w.timers[ref.Sink] = store.Nanos(w.now)
+		return relay.Done{Ref: ref, Changed: true}, w.turn(sink, w.exec(sqlDueNow, int64(ev.seq), ref.Sink, store.Nanos(w.now)))
+	case found && d.State < store.StateDelivered:
 		return relay.Done{Ref: ref, Why: "it is pending"}, nil
 	case !ev.body:
 		return relay.Done{Ref: ref, Why: "its body was removed to make room"}, nil
@@ -93,7 +93,7 @@ func (w *writer) requeue(ref relay.Ref) (relay.Done, error) {
 func (w *writer) replay(ev storedEvent, sink *sinkState, found bool, d deliveryRow, route string) error {
 	how, was := sqlInsertReplay, uncounted
 	if found {
-		how, was = sqlReplay, classOf(d.state, d.attempts)
+		how, was = sqlReplay, classOf(d.State, d.Attempts)
 	}
 	if err := w.exec(how, int64(ev.seq), sink.name, w.next, store.ColumnName("+"+ev.key), route); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (w *writer) drop(ref relay.Ref) (relay.Done, error) {
 	switch {
 	case err != nil || !found:
 		return relay.Done{Ref: ref, Why: "it was not for this sink"}, err
-	case d.state != stateDead && d.state >= stateDelivered:
+	case d.State != store.StateDead && d.State >= store.StateDelivered:
 		return relay.Done{Ref: ref, Why: "it is " + d.public()}, nil
 	}
 	return relay.Done{Ref: ref, Changed: true}, w.end(ev.seq, d, d.tries)
@@ -144,17 +144,17 @@ func (w *writer) drop(ref relay.Ref) (relay.Done, error) {
 
 // end drops one delivery by hand.
 func (w *writer) end(seq relay.Seq, d deliveryRow, tries []byte) error {
-	sink, err := w.sink(d.sink)
+	sink, err := w.sink(d.Sink)
 	if err != nil {
 		return err
 	}
 	if tries == nil {
 		tries = []byte{}
 	}
-	if err := w.exec(sqlEnd, int64(seq), d.sink, nanos(w.now), tries); err != nil {
+	if err := w.exec(sqlEnd, int64(seq), d.Sink, store.Nanos(w.now), tries); err != nil {
 		return err
 	}
-	was := classOf(d.state, d.attempts)
+	was := classOf(d.State, d.Attempts)
 	w.changes = append(w.changes, change{sink: sink, seq: seq, from: was, to: uncounted})
 	if was == dead {
 		w.effects = append(w.effects, func() { w.retain.finals++ })

@@ -16,23 +16,6 @@ import (
 
 var _ relay.Reader = (*Store)(nil)
 
-// damagedTrouble is the trouble of an event that does not fit its hash, as it
-// is shown. Its other fields are not to be trusted.
-const damagedTrouble = "stored event is damaged"
-
-// shown is scanEvent for people: an event that does not fit its hash is shown
-// as damaged.
-func shown(st *sqlite3.Stmt, withBody bool) *relay.Event {
-	ev, err := scanEvent(st, withBody)
-	if err != nil {
-		return &relay.Event{
-			Seq: relay.Seq(st.ColumnInt64(0)), Source: st.ColumnText(1), ID: st.ColumnText(2),
-			Received: fromNanos(st.ColumnInt64(3)), Trouble: damagedTrouble,
-		}
-	}
-	return ev
-}
-
 // Event is [relay.Reader]'s. Its Raw is nil when the body was removed to make
 // room.
 func (s *Store) Event(ctx context.Context, source, id string) (ev *relay.Event, states []relay.Status, err error) {
@@ -46,7 +29,7 @@ func (s *Store) Event(ctx context.Context, source, id string) (ev *relay.Event, 
 		}
 		return d.query(sqlEventStates, func(st *sqlite3.Stmt) bool {
 			row := scanDelivery(st, 0)
-			states = append(states, row.status(ev.Source, ev.ID))
+			states = append(states, row.shown(ev.Source, ev.ID))
 			return true
 		}, int64(ev.Seq))
 	})
@@ -216,11 +199,11 @@ func (p pager) fits(d *db, ev *relay.Event) (bool, error) {
 	found, any := false, false
 	err := d.query(sqlEventStates, func(st *sqlite3.Stmt) bool {
 		row := scanDelivery(st, 0)
-		if strings.HasPrefix(row.sink, relay.BuiltInPrefix) {
+		if strings.HasPrefix(row.Sink, relay.BuiltInPrefix) {
 			return true
 		}
 		any = true
-		found = (q.Sink == "" || row.sink == q.Sink) && (q.State == "" || row.public() == q.State)
+		found = (q.Sink == "" || row.Sink == q.Sink) && (q.State == "" || row.public() == q.State)
 		return !found
 	}, int64(ev.Seq))
 	if q.State == relay.StateFiltered {
@@ -268,7 +251,7 @@ func (d *db) seqAt(t time.Time) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if at == 0 || received <= nanos(t) {
+		if at == 0 || received <= store.Nanos(t) {
 			low = middle + 1
 		} else {
 			high = at

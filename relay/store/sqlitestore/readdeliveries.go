@@ -52,7 +52,7 @@ func (p pager) deliveries(d *db, from store.Place, page *relay.Page[relay.Status
 		}
 		last = at
 		row := scanDelivery(st, 1)
-		if !p.WantsDelivery(row.sink, row.public()) && p.Query.Since.IsZero() {
+		if !p.WantsDelivery(row.Sink, row.public()) && p.Query.Since.IsZero() {
 			stopped = p.Late()
 			return !stopped
 		}
@@ -88,7 +88,7 @@ func (p pager) dead(d *db, sinks []string, from store.Place, page *relay.Page[re
 		n := 0
 		err := d.query(sqlDeadDown, func(st *sqlite3.Stmt) bool {
 			c := candidate{row: scanDelivery(st, 1)}
-			c.Place = store.Place{Ended: c.row.ended, Seq: st.ColumnInt64(0), Sink: sink}
+			c.Place = store.Place{Ended: c.row.Ended, Seq: st.ColumnInt64(0), Sink: sink}
 			if c.Behind(from) {
 				all = append(all, c)
 				n++
@@ -123,8 +123,8 @@ func (p pager) dead(d *db, sinks []string, from store.Place, page *relay.Page[re
 // delivery looks at one delivery; true when the page has ended with it.
 func (p pager) delivery(ev *relay.Event, row deliveryRow, page *relay.Page[relay.Status]) (stop bool) {
 	page.Reached = ev.Received
-	if p.WantsDelivery(row.sink, row.public()) && p.Wants(ev) {
-		page.Items = append(page.Items, row.status(ev.Source, ev.ID))
+	if p.Wants(ev) && p.WantsDelivery(row.Sink, row.public()) {
+		page.Items = append(page.Items, row.shown(ev.Source, ev.ID))
 	}
 	return len(page.Items) >= p.Limit || p.Late()
 }
@@ -132,7 +132,8 @@ func (p pager) delivery(ev *relay.Event, row deliveryRow, page *relay.Page[relay
 // header reads an event without its body. One that cannot be read is shown as
 // damaged: its deliveries are there all the same.
 func (d *db) header(seq int64) (*relay.Event, error) {
-	ev := &relay.Event{Seq: relay.Seq(seq), Trouble: damagedTrouble}
+	missing := store.StoredEvent{Seq: seq}
+	ev := missing.Shown(false)
 	err := d.query(sqlEventBySeq, func(st *sqlite3.Stmt) bool {
 		ev = shown(st, false)
 		return false

@@ -99,10 +99,10 @@ func (w *writer) step(at stage) (end bool, err error) {
 		for i := range list {
 			c := &list[i]
 			cursor = c.seq
-			c.old = w.store.age.Believed() && c.received <= nanos(w.now)-int64(w.store.opts.RetentionEvents)
+			c.old = w.store.age.Believed() && c.received <= store.Nanos(w.now)-int64(w.store.opts.RetentionEvents)
 			if at == byAge && !c.old {
 				// Received in the future, it says nothing of what follows.
-				young = young || c.received <= nanos(w.now)
+				young = young || c.received <= store.Nanos(w.now)
 				continue
 			}
 			did, err := w.consider(at, c)
@@ -147,10 +147,10 @@ func (w *writer) consider(at stage, c *candidate) (bool, error) {
 		return false, nil
 	}
 	err := w.query(sqlEventFinals, func(st *sqlite3.Stmt) bool {
-		switch state := st.ColumnInt(1); {
-		case state < stateDelivered:
+		switch state := store.State(st.ColumnInt(1)); {
+		case state < store.StateDelivered:
 			c.unfinished = true
-		case state == stateDead:
+		case state == store.StateDead:
 			c.died = max(c.died, st.ColumnInt64(2))
 			c.dead = append(c.dead, w.store.sinks.byName[st.ColumnText(0)])
 		}
@@ -164,7 +164,7 @@ func (w *writer) consider(at stage, c *candidate) (bool, error) {
 		return false, nil
 	case at == bodies && !c.old:
 		return true, w.removeBody(c)
-	case at == whole && !c.old && c.received > nanos(w.now)-int64(headersKept):
+	case at == whole && !c.old && c.received > store.Nanos(w.now)-int64(headersKept):
 		return false, nil
 	}
 	return true, w.remove(c)
@@ -176,14 +176,14 @@ func (w *writer) rests(c *candidate) bool {
 	if !c.quarantined && len(c.dead) == 0 {
 		return false
 	}
-	since := nanos(w.now) - int64(w.store.opts.RetentionDead)
+	since := store.Nanos(w.now) - int64(w.store.opts.RetentionDead)
 	return !w.store.age.Believed() || c.quarantined && c.received > since || c.died > since
 }
 
 // remove deletes an event with its deliveries, and keeps its id where that has
 // to be known for longer.
 func (w *writer) remove(c *candidate) error {
-	if !w.store.age.Believed() || c.received > nanos(w.now)-int64(idsKept) {
+	if !w.store.age.Believed() || c.received > store.Nanos(w.now)-int64(idsKept) {
 		if c.hasBody {
 			ev, _, err := w.rawOf(c.seq)
 			if err != nil {

@@ -15,33 +15,46 @@ const eventColumnCount = 10
 // scanEvent reads the columns named by eventColumns and checks them against
 // their hash. Without withBody the body is left out of the result.
 func scanEvent(st *sqlite3.Stmt, withBody bool) (*relay.Event, error) {
-	stored := store.StoredEvent{
-		Seq: st.ColumnInt64(0), Source: st.ColumnText(1), ID: st.ColumnText(2), Received: st.ColumnInt64(3),
-		Key: st.ColumnText(4), Fields: st.ColumnRawBlob(5), Raw: st.ColumnRawBlob(6), Stored: st.ColumnRawBlob(8),
-		Trouble: st.ColumnText(9),
-	}
+	stored := scanStored(st)
 	if err := st.Err(); err != nil {
 		return nil, fmt.Errorf("event %d cannot be read: %w", stored.Seq, err)
 	}
 	return stored.Event(withBody)
 }
 
-// deliveryRow is a row of the delivery table.
+// shown is scanEvent for people: an event that does not fit its hash is shown
+// as damaged.
+func shown(st *sqlite3.Stmt, withBody bool) *relay.Event {
+	stored := scanStored(st)
+	return stored.Shown(withBody)
+}
+
+// scanStored borrows the columns until the next row.
+func scanStored(st *sqlite3.Stmt) store.StoredEvent {
+	return store.StoredEvent{
+		Seq: st.ColumnInt64(0), Source: st.ColumnText(1), ID: st.ColumnText(2), Received: st.ColumnInt64(3),
+		Key: st.ColumnText(4), Fields: st.ColumnRawBlob(5), Raw: st.ColumnRawBlob(6), Stored: st.ColumnRawBlob(8),
+		Trouble: st.ColumnText(9),
+	}
+}
+
+// deliveryRow is a row of the delivery table. Its tries are read for people
+// only.
 type deliveryRow struct {
-	sink, key, route               string
-	pos, due, waited, first, ended int64
-	state, attempts, replay        int
-	outOfOrder                     bool
-	tries                          []byte
+	store.DeliveryColumns
+	tries []byte // as stored
 }
 
 // scanDelivery reads the columns named by deliveryColumns, from the given one on.
 func scanDelivery(st *sqlite3.Stmt, from int) deliveryRow {
 	return deliveryRow{
-		sink: st.ColumnText(from), pos: st.ColumnInt64(from + 1), key: st.ColumnText(from + 2), route: st.ColumnText(from + 3),
-		state: st.ColumnInt(from + 4), due: st.ColumnInt64(from + 5), attempts: st.ColumnInt(from + 6), waited: st.ColumnInt64(from + 7),
-		first: st.ColumnInt64(from + 8), ended: st.ColumnInt64(from + 9), outOfOrder: st.ColumnInt64(from+10) != 0,
-		replay: st.ColumnInt(from + 11), tries: st.ColumnBlob(from+12, nil),
+		store.DeliveryColumns{
+			Sink: st.ColumnText(from), Pos: st.ColumnInt64(from + 1), Key: st.ColumnText(from + 2), Route: st.ColumnText(from + 3),
+			State: store.State(st.ColumnInt(from + 4)), Due: st.ColumnInt64(from + 5), Attempts: st.ColumnInt(from + 6),
+			Waited: st.ColumnInt64(from + 7), First: st.ColumnInt64(from + 8), Ended: st.ColumnInt64(from + 9),
+			OutOfOrder: st.ColumnInt(from+10) != 0, Replay: st.ColumnInt(from + 11),
+		},
+		st.ColumnBlob(from+12, nil),
 	}
 }
 
@@ -54,16 +67,11 @@ func (d *db) delivery(seq relay.Seq, sink string) (row deliveryRow, found bool, 
 	return row, found, err
 }
 
-// status is a delivery as people see it.
-func (r *deliveryRow) status(source, id string) relay.Status {
-	s := relay.Status{
-		Ref:   relay.Ref{Source: source, ID: id, Sink: r.sink},
-		Route: r.route, State: r.public(), Attempts: r.attempts, Replay: r.replay,
-		First: fromNanos(r.first), Due: fromNanos(r.due), Ended: fromNanos(r.ended),
-		OutOfOrder: r.outOfOrder, Tries: store.DecodeTries(r.tries),
-	}
-	return s
+// shown is a delivery as people see it.
+func (r *deliveryRow) shown(source, id string) relay.Status {
+	r.Tries = store.DecodeTries(r.tries)
+	return r.Status(source, id)
 }
 
 // public is the state as people see it.
-func (r *deliveryRow) public() string { return store.State(r.state).Public(r.attempts) }
+func (r *deliveryRow) public() string { return r.State.Public(r.Attempts) }

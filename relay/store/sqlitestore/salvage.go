@@ -215,12 +215,12 @@ func (r *rescue) deliveries(seq int64) error {
 	}
 	for _, d := range rows {
 		if err == nil {
-			err = r.copy.exec(sqlCopyDelivery, seq, d.sink, d.pos, d.key, d.route, d.state, d.due, d.attempts, d.waited, d.first, d.ended, d.outOfOrder, d.replay, d.tries)
+			err = r.copy.exec(sqlCopyDelivery, seq, d.Sink, d.Pos, d.Key, d.Route, d.State, d.Due, d.Attempts, d.Waited, d.First, d.Ended, d.OutOfOrder, d.Replay, d.tries)
 		}
 		if err == nil {
-			err = r.copy.exec(sqlAddSink, d.sink)
+			err = r.copy.exec(sqlAddSink, d.Sink)
 		}
-		r.next = max(r.next, d.pos)
+		r.next = max(r.next, d.Pos)
 	}
 	return err
 }

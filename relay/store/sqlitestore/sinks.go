@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"botrelay/relay"
+	"botrelay/relay/store"
 )
 
 // class is what a delivery counts as.
@@ -17,13 +18,13 @@ const (
 )
 
 // classOf tells what a row counts as.
-func classOf(state int, attempts int) class {
+func classOf(state store.State, attempts int) class {
 	switch {
-	case state == stateWaiting && attempts > 0:
+	case state == store.StateWaiting && attempts > 0:
 		return retrying
-	case state < stateDelivered:
+	case state < store.StateDelivered:
 		return pending
-	case state == stateDead:
+	case state == store.StateDead:
 		return dead
 	}
 	return uncounted

@@ -1,7 +1,5 @@
 package sqlitestore
 
-import "botrelay/relay/store"
-
 // statement names one prepared SQL statement. Every statement of the store
 // stands in the table below, so that a test can read the plan of each.
 type statement int
@@ -85,19 +83,9 @@ const (
 	statementCount
 )
 
-// The states of a delivery as they stand in the table and, as literals, in the
-// conditions below: SQLite uses a partial index only for a query that repeats
-// its condition, and never with a parameter in it.
-const (
-	stateReady     = int(store.StateReady)   // in order, may be handed out
-	stateHeld      = int(store.StateHeld)    // behind another of its key
-	stateWaiting   = int(store.StateWaiting) // has a due time
-	stateDelivered = int(store.StateDelivered)
-	stateDead      = int(store.StateDead)
-	stateDropped   = int(store.StateDropped)
-	stateMuted     = int(store.StateMuted)
-)
-
+// The conditions of the partial indexes, with the states as literals: SQLite
+// uses such an index only for a query that repeats its condition, and never with
+// a parameter in it.
 const (
 	whereReady   = ` state = 0 `
 	whereBlocked = ` state IN (1, 2) AND key <> '' AND out_of_order = 0 `

@@ -80,8 +80,8 @@ func (t tables) Due(ctx context.Context, sink string, now time.Time, limit int, 
 			if skip != nil && skip(row) {
 				return true
 			}
-			if due := st.ColumnInt64(3); due > nanos(now) || len(rows) == limit {
-				next = fromNanos(due)
+			if due := st.ColumnInt64(3); due > store.Nanos(now) || len(rows) == limit {
+				next = store.FromNanos(due)
 				return false
 			}
 			rows = append(rows, row)
@@ -203,7 +203,8 @@ func (t tables) load(d *db, sink string, row store.Row) (l store.Loaded, err err
 	if ev := t.readBack.get(row.Seq); ev != nil {
 		l.Row = row
 		err = d.query(sqlDelivery, func(st *sqlite3.Stmt) bool {
-			l.Delivery = deliveryOf(ev, scanDelivery(st, 0), row)
+			d := scanDelivery(st, 0)
+			l.Delivery = d.Delivery(ev, row)
 			return false
 		}, int64(row.Seq), sink, row.Pos)
 		return l, err
@@ -227,7 +228,8 @@ func (d *db) load(sink string, row store.Row) (l store.Loaded, err error) {
 			l.Damaged = problem
 			return false
 		}
-		l.Delivery = deliveryOf(event, scanDelivery(st, eventColumnCount), row)
+		d := scanDelivery(st, eventColumnCount)
+		l.Delivery = d.Delivery(event, row)
 		return false
 	}, int64(row.Seq), sink, row.Pos)
 	if natureOf(err) != damaged {
@@ -240,12 +242,4 @@ func (d *db) load(sink string, row store.Row) (l store.Loaded, err error) {
 		l.Damaged = fmt.Errorf("event %d cannot be read: %w", row.Seq, cause)
 	}
 	return l, err
-}
-
-func deliveryOf(ev *relay.Event, d deliveryRow, row store.Row) *relay.Delivery {
-	return &relay.Delivery{
-		Event: ev, Sink: d.sink, Key: d.key, Route: d.route,
-		Attempt: d.attempts + 1, Replay: d.replay, First: fromNanos(d.first), Waited: time.Duration(d.waited),
-		OutOfOrder: d.outOfOrder, Claim: row,
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"botrelay/relay"
+	"botrelay/relay/store"
 )
 
 // writer is the one connection that writes, and what its transaction has
@@ -105,7 +106,7 @@ func (w *writer) publish() {
 		w.store.Turned(w.turned...)
 	}
 	for name, due := range w.timers {
-		w.store.Scheduled(name, fromNanos(due))
+		w.store.Scheduled(name, store.FromNanos(due))
 	}
 	w.reset()
 }
