@@ -48,7 +48,7 @@ func (s *Store) on(ctx context.Context, pool *pgxpool.Pool, limit time.Duration,
 	case kind == ok:
 		s.answering.is(s, nil)
 		return nil
-	case kind == content, errors.Is(err, errStop):
+	case kind == content:
 		return err
 	case s.closing.Err() != nil:
 		return relay.ErrClosed
@@ -60,12 +60,9 @@ func (s *Store) on(ctx context.Context, pool *pgxpool.Pool, limit time.Duration,
 	return err
 }
 
-// errStop ends a query that has told enough.
-var errStop = errors.New("enough")
-
 // ask runs a query and gives its rows to scan.
 func (s *Store) ask(ctx context.Context, sql string, args []any, scan func(pgx.Rows) error) error {
-	return s.on(ctx, s.rest, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	return s.on(ctx, s.rest, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		return each(ctx, c, sql, args, scan)
 	})
 }
@@ -87,14 +84,14 @@ func each(ctx context.Context, c *pgx.Conn, sql string, args []any, scan func(pg
 
 // row runs a query or a CALL that has one row.
 func (s *Store) row(ctx context.Context, sql string, args []any, into ...any) error {
-	return s.on(ctx, s.rest, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	return s.on(ctx, s.rest, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		return c.QueryRow(ctx, sql, args...).Scan(into...)
 	})
 }
 
 // vitalRow is row for what keeps the relay in its place.
 func (s *Store) vitalRow(ctx context.Context, sql string, args []any, into ...any) error {
-	return s.on(ctx, s.vital, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	return s.on(ctx, s.vital, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		return c.QueryRow(ctx, sql, args...).Scan(into...)
 	})
 }

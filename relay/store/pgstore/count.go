@@ -35,7 +35,7 @@ type counts struct {
 	mu     sync.Mutex
 	lastOK map[string]time.Time // of what this relay has delivered
 
-	counting sync.Mutex // one at a time
+	counting chan struct{} // holds a token while one counts, who owns what is below
 	answer   []relay.Backlog
 	until    time.Time
 }
@@ -54,8 +54,12 @@ func (c *counts) delivered(sink string, at time.Time) {
 // some seconds old.
 func (s *Store) Sinks(ctx context.Context) ([]relay.Backlog, error) {
 	c := &s.counts
-	c.counting.Lock()
-	defer c.counting.Unlock()
+	select {
+	case c.counting <- struct{}{}:
+		defer func() { <-c.counting }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("count deliveries: %w", context.Cause(ctx))
+	}
 	if began := time.Now(); began.After(c.until) {
 		answer, err := s.count(ctx)
 		if err != nil {

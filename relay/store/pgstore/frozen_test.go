@@ -92,10 +92,10 @@ func TestAFrozenSettleHoldsNobodyUp(t *testing.T) {
 			n++
 			mustAppend(t, filler, event(n, fmt.Sprint(n)), "lake")
 		}
-		settleOne := func() (error, int) {
+		settleOne := func() (int, error) {
 			before := proxy.Passed()
 			err := a.Settle(context.Background(), settled(claimNow(t, a, "lake", 1), relay.Delivered)...)
-			return err, proxy.Passed() - before
+			return proxy.Passed() - before, err
 		}
 		eventually(t, 5*time.Second, "the sink is this relay's", func() bool {
 			if err := a.look(t.Context(), false); err != nil {
@@ -106,7 +106,7 @@ func TestAFrozenSettleHoldsNobodyUp(t *testing.T) {
 			_, leased := a.valid("lake")
 			return leased
 		})
-		if err, _ := settleOne(); err != nil {
+		if _, err := settleOne(); err != nil {
 			t.Fatal(err)
 		}
 		ds := claimNow(t, a, "lake", 5)

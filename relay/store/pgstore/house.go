@@ -36,19 +36,13 @@ type house struct {
 	mu       sync.Mutex
 	next     time.Time // when age is looked at again
 	measured time.Time
-	woken    chan struct{}
-	once     sync.Once
-}
-
-func (h *house) bell() chan struct{} {
-	h.once.Do(func() { h.woken = make(chan struct{}, 1) })
-	return h.woken
+	woken    chan struct{} // holds a token when it shall be looked after now
 }
 
 // wake lets the house be looked after now.
 func (h *house) wake() {
 	select {
-	case h.bell() <- struct{}{}:
+	case h.woken <- struct{}{}:
 	default:
 	}
 }
@@ -57,14 +51,13 @@ func (h *house) wake() {
 // succeed is tried again at the next look.
 func (s *Store) keepHouse(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := idleLook
 		if err := s.tidy(ctx); err != nil && !errors.Is(err, relay.ErrUnavailable) && ctx.Err() == nil {
 			s.log().Error("what has had its time could not be removed", "store", s.place, "err", err)
 		}
-		timer, stop := s.opts.Clock.NewTimer(wait)
+		timer, stop := s.opts.Clock.NewTimer(idleLook)
 		select {
 		case <-timer:
-		case <-s.house.bell():
+		case <-s.house.woken:
 		case <-ctx.Done():
 		}
 		stop()
@@ -107,7 +100,7 @@ func (s *Store) unclamp() {
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
 	for _, held := range s.leases.held {
-		held.unclamps = true
+		held.unclamped = true
 	}
 }
 

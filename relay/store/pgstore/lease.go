@@ -27,13 +27,13 @@ func newEpoch() int64 {
 
 // lease is one sink that is this relay's for a while.
 type lease struct {
-	epoch    int64
-	taken    time.Duration // running time when it was taken
-	until    time.Duration // running time at which it ends unless it is renewed
-	leaving  bool          // nothing more is claimed; it is let go once nothing is in flight
-	unclamps bool          // due times have not been looked at since it was taken
-	read     int64         // the highest place that was read
-	low      int64         // no ready row lies below
+	epoch     int64
+	taken     time.Duration // running time when it was taken
+	until     time.Duration // running time at which it ends unless it is renewed
+	leaving   bool          // nothing more is claimed; it is let go once nothing is in flight
+	unclamped bool          // due times have not been looked at since it was taken
+	read      int64         // the highest place that was read
+	low       int64         // no ready row lies below
 
 	held context.Context // ends with the lease
 	end  context.CancelFunc

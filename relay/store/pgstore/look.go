@@ -55,7 +55,7 @@ func (s *Store) look(ctx context.Context, rumour bool) error {
 func (s *Store) readSinks(ctx context.Context) (rows map[string]sinkRow, peers map[string]string, err error) {
 	rows, peers = make(map[string]sinkRow), make(map[string]string)
 	format := 0
-	err = s.on(ctx, s.vital, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	err = s.on(ctx, s.vital, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		if err := c.QueryRow(ctx, sqlFormat).Scan(&format); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (s *Store) take(ctx context.Context, free []candidate) error {
 	}
 	s.leases.mu.Lock()
 	for _, sink := range taken {
-		held := &lease{epoch: byName[sink], taken: s.opts.Boot(), until: began + s.opts.LeaseTime, unclamps: true}
+		held := &lease{epoch: byName[sink], taken: s.opts.Boot(), until: began + s.opts.LeaseTime, unclamped: true}
 		held.held, held.end = context.WithCancel(context.Background())
 		row := s.leases.row(sink)
 		row.owner, row.epoch, row.beat, row.since = s.id, held.epoch, 0, began
@@ -171,7 +171,7 @@ func (s *Store) clamp(ctx context.Context) {
 	s.leases.mu.Lock()
 	var names []string
 	for sink, held := range s.leases.held {
-		if held.unclamps {
+		if held.unclamped {
 			names = append(names, sink)
 		}
 	}
@@ -187,7 +187,7 @@ func (s *Store) clamp(ctx context.Context) {
 	s.leases.mu.Lock()
 	for _, sink := range names {
 		if held := s.leases.held[sink]; held != nil {
-			held.unclamps = false
+			held.unclamped = false
 		}
 	}
 	s.leases.mu.Unlock()
@@ -211,7 +211,7 @@ func (l *leases) names() (names []string) {
 
 // exec runs a CALL without an answer.
 func (s *Store) exec(ctx context.Context, sql string, args ...any) error {
-	return s.on(ctx, s.rest, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	return s.on(ctx, s.rest, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, sql, args...)
 		return err
 	})

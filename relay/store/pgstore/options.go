@@ -36,7 +36,8 @@ type Options struct {
 	// asks the system.
 	Boot func() time.Duration
 
-	running func() time.Duration // what the wall clock is held against; Boot unless a test says otherwise
+	running  func() time.Duration // what the wall clock is held against; Boot unless a test says otherwise
+	callTime time.Duration        // how long a call may take; shorter in tests
 }
 
 func (o Options) withDefaults() Options {
@@ -63,6 +64,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Boot == nil {
 		o.Boot = runningTime
+	}
+	if o.callTime == 0 {
+		o.callTime = callTime
 	}
 	if o.running == nil {
 		o.running = o.Boot

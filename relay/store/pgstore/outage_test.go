@@ -19,11 +19,10 @@ type load struct {
 	t     *testing.T
 	sinks []string
 
-	mu        sync.Mutex
-	acked     map[string]int // event ids that were acknowledged
-	sent      map[string]int // sink and id, how often
-	refused   int
-	lastAcked time.Time
+	mu      sync.Mutex
+	acked   map[string]int // event ids that were acknowledged
+	sent    map[string]int // sink and id, how often
+	refused int
 }
 
 func newLoad(t *testing.T, sinks ...string) *load {
@@ -40,7 +39,8 @@ func (l *load) run(ctx context.Context, s *Store, name int) {
 				ev := event(name*10_000_000+w*1_000_000+n, fmt.Sprintf("bot-%d-%d", w, n%5))
 				_, err := s.Append(context.Background(), ev, targets(ev, l.sinks...)...)
 				l.appended(ev.ID, err)
-				if err != nil {
+				for ctx.Err() == nil && (err != nil || l.behind() > 300) { // a backlog would take the test's time
+					err = nil
 					select {
 					case <-time.After(5 * time.Millisecond):
 					case <-ctx.Done():
@@ -61,7 +61,6 @@ func (l *load) appended(id string, err error) {
 	switch {
 	case err == nil:
 		l.acked[id]++
-		l.lastAcked = time.Now()
 	case errors.Is(err, relay.ErrUnavailable):
 		l.refused++
 	default:
@@ -86,6 +85,13 @@ func (l *load) deliver(ctx context.Context, s *Store, sink string) {
 			l.t.Errorf("settle: %v", err)
 		}
 	}
+}
+
+// behind is about how many deliveries wait.
+func (l *load) behind() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)*len(l.sinks) - len(l.sent)
 }
 
 // drained tells whether everything that was acknowledged has been sent.
@@ -257,17 +263,14 @@ func TestALostAnswerToAppendIsUnavailable(t *testing.T) {
 // A call that hangs is given up in time, so that a sender gets its answer.
 func TestAHangingDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes as long as a call may")
-	}
 	url := server.Get(t).Database(t)
-	s, proxy := frozen(t, url, Options{})
+	s, proxy := frozen(t, url, Options{callTime: time.Second})
 	proxy.Stall(0)
 	began := time.Now()
 	err := storeOne(s, event(1, "a"), "lake")
 	proxy.Resume()
-	if took := time.Since(began); !errors.Is(err, relay.ErrUnavailable) || took > callTime+time.Second {
-		t.Errorf("after %v: %v, want ErrUnavailable after at most %v", took, err, callTime)
+	if took := time.Since(began); !errors.Is(err, relay.ErrUnavailable) || took > 2*time.Second {
+		t.Errorf("after %v: %v, want ErrUnavailable after a second", took, err)
 	}
 	if err := storeOne(s, event(2, "a"), "lake"); err != nil {
 		t.Errorf("afterwards: %v", err)

@@ -38,7 +38,7 @@ const (
 
 // Event is [relay.Reader]'s.
 func (s *Store) Event(ctx context.Context, source, id string) (ev *relay.Event, states []relay.Status, err error) {
-	err = s.on(ctx, s.rest, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	err = s.on(ctx, s.rest, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		ev, states = nil, nil
 		err := each(ctx, c, sqlEventByID, []any{source, id}, func(r pgx.Rows) (err error) {
 			ev, err = scanShown(r, true)

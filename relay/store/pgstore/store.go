@@ -67,6 +67,7 @@ const (
 // does nothing by itself before Run.
 func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	s := &Store{opts: opts.withDefaults(), queue: newQueue(), id: newID(), looking: make(chan struct{}, 1)}
+	s.house.woken, s.counts.counting = make(chan struct{}, 1), make(chan struct{}, 1)
 	if s.config, err = parseURL(opts.URL); err != nil {
 		return nil, err
 	}

@@ -120,10 +120,16 @@ const (
 	sqlClear = `CALL botrelay.clear($1, $2, $3)`
 )
 
-// renew raises the beat of what is owned and gives a sign of life. A relay with
-// more than its share then begins to let one go.
+// renew raises the beat of what is owned, before anything else, and gives a sign
+// of life. A relay with more than its share then begins to let one go.
 func (s *Store) renew(ctx context.Context, beat int64) error {
-	names, epochs, lows := s.bounds(ctx)
+	var names []string
+	var epochs, lows []int64
+	s.leases.mu.Lock()
+	for sink, held := range s.leases.held {
+		names, epochs, lows = append(names, sink), append(epochs, held.epoch), append(lows, held.low)
+	}
+	s.leases.mu.Unlock()
 	began := s.opts.Boot()
 	kept := []string{}
 	if len(names) > 0 {
@@ -140,7 +146,6 @@ func (s *Store) renew(ctx context.Context, beat int64) error {
 	for i, sink := range names {
 		if held := s.leases.held[sink]; held != nil && held.epoch == epochs[i] {
 			held.until = began + s.opts.LeaseTime
-			held.low = lows[i]
 		}
 	}
 	said := sign{Beat: beat, Sinks: []string{}}
@@ -158,37 +163,44 @@ func (s *Store) renew(ctx context.Context, beat int64) error {
 	if err := s.exec(ctx, sqlPut, []byte(peerOwner), []byte(s.id), text, until); err != nil {
 		return fmt.Errorf("give a sign of life: %w", err)
 	}
+	if err := s.raiseLows(ctx); err != nil {
+		return err
+	}
 	return s.rebalance(ctx)
 }
 
 const sqlFirstReady = `SELECT coalesce(min(pos), 0) FROM (
 	SELECT pos FROM botrelay.delivery WHERE sink = $1 AND pos >= $2 AND state = 0 ORDER BY pos LIMIT 1) d`
 
-// bounds lists what is owned, with the place below which no ready row lies: who
-// takes it over does not walk over what was there.
-func (s *Store) bounds(ctx context.Context) (names []string, epochs, lows []int64) {
-	type owned struct{ epoch, read, low int64 }
-	all := make(map[string]owned)
+// raiseLows looks for the places below which no ready row lies any more. The
+// next renewal stores them: who takes a sink over does not walk over what was
+// there.
+func (s *Store) raiseLows(ctx context.Context) error {
+	type reading struct{ read, low int64 }
+	passed := make(map[string]reading)
 	s.leases.mu.Lock()
 	for sink, held := range s.leases.held {
-		all[sink] = owned{held.epoch, held.read, held.low}
+		if held.read > held.low {
+			passed[sink] = reading{held.read, held.low}
+		}
 	}
 	s.leases.mu.Unlock()
-	for sink, o := range all {
+	for sink, r := range passed {
 		var first int64
-		if o.read > o.low {
-			err := s.vitalRow(ctx, sqlFirstReady, []any{sink, o.low}, &first)
-			switch {
-			case err != nil: // the renewal says so
-			case first > 0:
-				o.low = max(o.low, first)
-			default:
-				o.low = o.read
-			}
+		if err := s.row(ctx, sqlFirstReady, []any{sink, r.low}, &first); err != nil {
+			return fmt.Errorf("look for the first that is ready: %w", err)
 		}
-		names, epochs, lows = append(names, sink), append(epochs, o.epoch), append(lows, o.low)
+		low := r.read
+		if first > 0 {
+			low = first
+		}
+		s.leases.mu.Lock()
+		if held := s.leases.held[sink]; held != nil {
+			held.low = max(held.low, low)
+		}
+		s.leases.mu.Unlock()
 	}
-	return names, epochs, lows
+	return nil
 }
 
 // rebalance chooses what to let go: one of too many, and what this relay cannot
@@ -266,7 +278,7 @@ func (s *Store) clearLeases(ctx context.Context, names []string, epochs []int64)
 	for i, sink := range names {
 		s.lose(sink, epochs[i], "")
 	}
-	err := s.on(ctx, s.vital, callTime, func(ctx context.Context, c *pgx.Conn) error {
+	err := s.on(ctx, s.vital, s.opts.callTime, func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, sqlClear, s.id, names, epochs)
 		return err
 	})
