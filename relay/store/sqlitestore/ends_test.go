@@ -123,37 +123,43 @@ func TestAnUndoThatFailsIsNotWantOfRoom(t *testing.T) {
 
 // What nobody waits for any more is not done, and on a full disk not kept.
 func TestWhatNobodyWaitsForIsNotDone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		v := newLogVFS(false)
-		s, _ := open(t, Options{Dir: quickDir(t), VFS: v})
-		mustAppend(t, s, event(0, "a"), "a")
-		v.setFault(failNth(written, "", 0, syscall.ENOSPC))
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		value := []byte("first")
-		answers := make(chan error, 50)
-		for i := range cap(answers) {
-			go func() { answers <- s.Put(ctx, "test", fmt.Sprint(i), value, 0) }()
-		}
-		for range cap(answers) {
-			if err := <-answers; !errors.Is(err, context.DeadlineExceeded) {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		if n := len(s.writer.waiting); n > 0 {
-			t.Errorf("%d jobs are kept that nobody waits for", n)
-		}
-		v.setFault(nil)
-		time.Sleep(3 * time.Second)
-		if err := s.Put(t.Context(), "test", "x", value, 0); err != nil {
+	v := newLogVFS(false)
+	s, err := Open(t.Context(), Options{Dir: quickDir(t), VFS: v, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put := func(ctx context.Context, key string) *work {
+		return &work{asker: newAsker(ctx), size: 1, change: func(w *writer) error {
+			return w.exec(sqlMemoryPut, "test", key, []byte("value"), int64(0))
+		}}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	patient, impatient := put(t.Context(), "patient"), put(ctx, "impatient")
+	group := []job{patient, impatient}
+	look := func() {
+		t.Helper()
+		s.writer.waiting = nil
+		if err := s.writer.run(group); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Get(t.Context(), "test", "0"); err != nil || got != nil {
-			t.Errorf("%q, %v: done after its ctx had ended", got, err)
-		}
-	})
+		group = s.writer.waiting
+	}
+	v.setFault(failNth(written, "", 0, syscall.ENOSPC))
+	if look(); len(group) != 2 {
+		t.Fatalf("%d of 2 wait for room", len(group))
+	}
+	cancel()
+	if look(); len(group) != 1 || !errors.Is(<-impatient.told, context.Canceled) {
+		t.Fatalf("%d jobs are kept, one of them is nobody's", len(group))
+	}
+	v.setFault(nil)
+	if look(); len(group) != 0 || <-patient.told != nil {
+		t.Errorf("%d wait where there is room", len(group))
+	}
+	if n, err := s.writer.number(`SELECT count(*) FROM memory`); err != nil || n != 1 {
+		t.Errorf("%d values are stored, one of them for nobody; %v", n, err)
+	}
 }
 
 // What a caller does with its slices after it has stopped waiting changes

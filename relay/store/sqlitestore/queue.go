@@ -69,7 +69,7 @@ func (q *queue) take(group []job, rows int) []job {
 	return group
 }
 
-// close lets nothing more in and returns nothing: what waits is still taken.
+// close lets nothing more in, because of why. What waits is still taken.
 func (q *queue) close(why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
