@@ -264,15 +264,15 @@ routes: [{name: everything, to: [console, hook]}]
 // delivery that hangs: both share the grace, and the exit is a good one.
 func TestShutdownIsOneGrace(t *testing.T) {
 	t.Parallel()
-	entered := make(chan struct{}, 1)
-	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	hang := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		select {
 		case entered <- struct{}{}:
 		default: // sent again: the first was cut off
 		}
-		<-r.Context().Done()
+		<-release
 	}))
-	t.Cleanup(hang.Close)
+	t.Cleanup(func() { close(release); hang.Close() })
 	relay := newRelayProcess(t, fmt.Sprintf(plainConfiguration, hang.URL)+"shutdown: {grace: 2s}\n")
 	relay.start()
 	post, err := newSender(relay.url(), scriptSecret, localClient())
