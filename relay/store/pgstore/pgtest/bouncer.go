@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -68,6 +69,7 @@ max_client_conn = 200
 		if t.Failed() {
 			t.Logf("pgbouncer's last words:\n%s", p.tail(20))
 		}
+		_ = os.RemoveAll(dir) // it is in the system's directory for such
 	})
 	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
