@@ -92,10 +92,10 @@ func (o *operator) find(ctx context.Context, cmd *cobra.Command) (*adminClient, 
 // command that can wait gives it that time before it takes the store itself.
 const startsWithin = time.Second
 
-// noStoreError says that there is no store in a folder.
-type noStoreError struct{ dir string }
+// noStoreError says why there is no store that this process could open.
+type noStoreError struct{ why string }
 
-func (e *noStoreError) Error() string { return "there is no store in " + e.dir }
+func (e *noStoreError) Error() string { return e.why }
 
 // mayBeStarting tells whether a relay that is starting could be the reason why
 // the store cannot be opened.

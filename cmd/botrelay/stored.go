@@ -20,10 +20,10 @@ import (
 // that there is none: nothing is created. Any other error is a *failure.
 func (o *operator) openStored(ctx context.Context, file *config.File) (_ *adminClient, letGo func() error, err error) {
 	if inDatabase(file) {
-		return nil, nil, &noStoreError{"this process: it is a database"}
+		return nil, nil, &noStoreError{"the store is a database, which a relay alone opens"}
 	}
 	if !sqlitestore.Exists(file.Store) {
-		return nil, nil, &noStoreError{file.Store}
+		return nil, nil, &noStoreError{"there is no store in " + file.Store}
 	}
 	plan := sinks.NewPlan(file)
 	if faults, _ := printProblems(io.Discard, file.Problems(), false); faults > 0 {
