@@ -6,10 +6,11 @@
 //	Load, Event, Events, Bot …     ─ a few reader connections, short transactions
 //
 // One goroutine, that of [Store.Run], writes. It takes whatever waits, up to
-// 1,024 items, commits it as one transaction and answers all of it once the
-// log is on stable storage. So commit order is number order. It also copies
-// the log back into the database and makes room, since SQLite would swallow
-// the errors of doing so by itself.
+// about 1,024 rows, commits it as one transaction and answers all of it once the
+// log is on stable storage. So commit order is number order. Between two groups
+// it copies the log back into the database, since SQLite would swallow the
+// errors of doing so by itself, and takes a step of what goes for its age or to
+// make room.
 //
 // A write or sync that fails ends Run, and the process must end with it:
 // nothing that was being written is acknowledged, and nothing is tried again

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"botrelay/relay"
+	"botrelay/relay/store"
 )
 
 // Old ids and values go a few at a time: what waits for the writer waits for
@@ -55,32 +56,39 @@ func TestExpiryTakesOneStepBetweenGroups(t *testing.T) {
 	}
 }
 
-// A little that can always be removed is not room: the store refuses at its
+// A little that every pass can remove is not room: the store refuses at its
 // limit all the same.
 func TestSmallFindsDoNotLetTheStoreGrow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := open(t, Options{Dir: quickDir(t), MaxDisk: 2 << 20})
-		n := 0
-		for ; ; n++ {
-			sink := "a"
-			if n%40 == 0 {
-				sink = "b"
-				finish(t, s, sink)
-			}
-			ev := event(n, fmt.Sprint(n))
-			if _, err := s.Append(t.Context(), ev, targets(ev, sink)...); errors.Is(err, relay.ErrFull) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if u := s.Usage(); u.InUse > u.Limit+64<<10 {
-				t.Fatalf("event %d is taken with %d of %d bytes in use", n, u.InUse, u.Limit)
-			}
+	s, err := Open(t.Context(), Options{Dir: quickDir(t), MaxDisk: 2 << 20, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	newJob := func(ev *relay.Event, to ...relay.Target) *appendJob {
+		return &appendJob{asker: newAsker(t.Context()), given: ev, event: ev, targets: to, row: store.ColumnsOf(ev)}
+	}
+	for n := 0; ; n += 2 {
+		kept, removable := event(n, fmt.Sprint(n)), event(n+1, fmt.Sprint(n+1))
+		removable.Raw = removable.Raw[:50] // for nobody, so it is finished
+		j := newJob(kept, targets(kept, "a")...)
+		if err := s.writer.run([]job{j, newJob(removable)}); err != nil {
+			t.Fatal(err)
 		}
-		if u := s.Usage(); !u.Filling || u.InUse < u.Limit/10*9 {
-			t.Errorf("refused event %d: %+v", n, u)
+		if err := <-j.told; errors.Is(err, relay.ErrFull) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
 		}
-	})
+		if _, err := s.writer.keepHouse(); err != nil {
+			t.Fatal(err)
+		}
+		if u := s.Usage(); u.InUse > u.Limit+64<<10 {
+			t.Fatalf("event %d is taken with %d of %d bytes in use", n, u.InUse, u.Limit)
+		}
+	}
+	if u := s.Usage(); !u.Filling || u.InUse < u.Limit/10*9 {
+		t.Errorf("%+v", u)
+	}
 }
 
 // Dead letters go when they have had their time, although the store never
@@ -222,4 +230,32 @@ func TestDueTimesAreBroughtBackAfterAFullDisk(t *testing.T) {
 			t.Errorf("%d due after the disk had room, want 1", got)
 		}
 	})
+}
+
+// Events that were let in before the limit was reached, and still wait for the
+// writer then, are refused; what the relay makes itself is not.
+func TestWhatWaitsWhenTheLimitIsReachedIsRefused(t *testing.T) {
+	s, err := Open(t.Context(), Options{Dir: quickDir(t), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	own := event(2, "")
+	own.ID = ownID + "0123"
+	var group []job
+	var told []chan error
+	for _, ev := range []*relay.Event{event(1, "a"), own} {
+		j := &appendJob{asker: newAsker(t.Context()), given: ev, event: ev, row: store.ColumnsOf(ev)}
+		group, told = append(group, j), append(told, j.told)
+	}
+	s.full.Store(true)
+	if err := s.writer.run(group); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told[0]; !errors.Is(err, relay.ErrFull) {
+		t.Errorf("an event beyond the limit: %v", err)
+	}
+	if err := <-told[1]; err != nil {
+		t.Errorf("the relay's own event: %v", err)
+	}
 }

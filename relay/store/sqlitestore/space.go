@@ -23,8 +23,9 @@ type Usage struct {
 	File  int64 // the database file, which keeps its greatest size
 	Limit int64 // what it may take: MaxDisk, or what the disk leaves above its floor
 	Free  int64 // of the disk
-	// Filling: what may not be removed takes 80 % of the limit. Full: it takes
-	// all of it, or the disk is full; new events are refused.
+	// Filling: what may not be removed takes 80 % of the limit. Full: the limit
+	// is reached although room was made as far as that was possible at once, or
+	// the disk is full; new events are refused.
 	Filling, Full bool
 	// Early counts the events that lost their body or were removed before their
 	// time, to make room, since the start.
