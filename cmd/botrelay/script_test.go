@@ -46,7 +46,6 @@ func TestScripts(t *testing.T) {
 }
 
 type destinations struct {
-	mu    sync.Mutex
 	http  map[string]*fakeSink
 	slack *slacktest.Server
 }

@@ -19,7 +19,6 @@ type countingSink struct {
 	server *http.Server
 	served chan error
 	addr   string
-	delay  time.Duration
 
 	mu    sync.Mutex
 	times map[string]int

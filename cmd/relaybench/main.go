@@ -17,20 +17,27 @@ const usage = `usage: relaybench compare [flags]   botrelay beside bare handlers
        relaybench bare [flags]      the bare handler alone, until standard input ends
 "relaybench COMMAND --help" lists the flags.`
 
+var errUsage = errors.New("no such command")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "relaybench:", err)
-		}
+	switch err := run(ctx, os.Args[1:]); {
+	case err == nil:
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, usage)
+		os.Exit(2)
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "relaybench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New(usage)
+		return errUsage
 	}
 	flags := flag.NewFlagSet("relaybench "+args[0], flag.ContinueOnError)
 	switch args[0] {
@@ -57,7 +64,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return serveBare(ctx, *secret, *file)
 	default:
-		return errors.New(usage)
+		return errUsage
 	}
 }
 

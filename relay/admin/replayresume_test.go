@@ -98,8 +98,10 @@ func TestReplayHasOneRunner(t *testing.T) {
 	if !b.server.mine(own, watched) {
 		t.Error("its own is left")
 	}
-	if b.server.mine(other, watched) || b.server.mine(other, watched) {
-		t.Error("another's is taken at once")
+	for range 2 {
+		if b.server.mine(other, watched) {
+			t.Error("another's is taken at once")
+		}
 	}
 	w := watched["2"]
 	w.since = w.since.Add(-abandonedAfter)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"testing"
 	"time"
 )
@@ -35,7 +34,7 @@ func TestUnits(t *testing.T) {
 			t.Errorf("rate %q: got %v %v, want %v", text, got, ok, want)
 		}
 	}
-	if d, ok := parseDuration("9223372036s"); !ok || d > math.MaxInt64 {
+	if _, ok := parseDuration("9223372036s"); !ok {
 		t.Error("the longest duration is refused")
 	}
 }

@@ -30,7 +30,6 @@ func (m *member) Close() error {
 type harness struct {
 	t    *testing.T
 	dir  string
-	vfs  *logVFS
 	open *member
 }
 
