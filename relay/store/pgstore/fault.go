@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -79,8 +80,7 @@ func (s secret) scrub(text string) string {
 	return text
 }
 
-// errNoURL is the answer to whatever cannot be read as a URL. What the library
-// says about it may hold parts of the password.
+// errNoURL is the answer to whatever cannot be read as a URL.
 var errNoURL = errors.New("store: this is not a PostgreSQL URL (write postgres://USER:PASSWORD@HOST:5432/DATABASE; " +
 	"in the password write % / # ? @ : as %25 %2F %23 %3F %40 %3A)")
 
@@ -91,9 +91,26 @@ func parseURL(text string) (*pgx.ConnConfig, error) {
 	}
 	config, err := pgx.ParseConfig(text)
 	if err != nil {
-		return nil, errNoURL
+		return nil, explainURL(text, err)
 	}
 	return config, nil
+}
+
+// explainURL adds what the library found wrong, unless that has a part of what
+// stands before the host.
+func explainURL(text string, err error) error {
+	_, why, found := strings.Cut(err.Error(), "`: ")
+	_, account, _ := strings.Cut(text, "://")
+	account = account[:max(0, strings.LastIndexByte(account, '@'))]
+	for _, part := range strings.FieldsFunc(account, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		if len(part) >= 3 && strings.Contains(why, part) {
+			found = false
+		}
+	}
+	if !found {
+		return errNoURL
+	}
+	return fmt.Errorf("%w: %s", errNoURL, why)
 }
 
 // explainOpen names the place and, where there is one, the remedy.

@@ -165,6 +165,16 @@ func TestTheLowerBoundFollows(t *testing.T) {
 	eventually(t, 10*time.Second, "the bound is at the last that was read", func() bool {
 		return low() >= ask[int64](t, url, `SELECT max(pos) FROM botrelay.delivery`)
 	})
+	// What is in flight holds it back.
+	mustAppend(t, s, event(500, "y"), "bots")
+	if ds := claimNow(t, s, "bots", 1); len(ds) != 1 {
+		t.Fatalf("got %d deliveries", len(ds))
+	}
+	bots := func() (low int64) { return ask[int64](t, url, `SELECT low FROM botrelay.sink WHERE name = 'bots'`) }
+	eventually(t, 10*time.Second, "the bound is at what is in flight", func() bool { return bots() > 0 })
+	if seq := ask[int64](t, url, `SELECT max(pos) FROM botrelay.delivery`); bots() > seq {
+		t.Errorf("the bound %d has passed %d, which is in flight", bots(), seq)
+	}
 	if n := ask[int](t, url, `SELECT count(*) FROM botrelay.delivery WHERE state = 0 AND pos < $1`, low()); n > 0 {
 		t.Errorf("%d ready rows lie below the bound", n)
 	}

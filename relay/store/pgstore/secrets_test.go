@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 // checkSecrets fails when a text has the password, in any form.
 func checkSecrets(t *testing.T, text string) {
 	t.Helper()
-	for _, form := range []string{pgtest.Password, url.QueryEscape(pgtest.Password), url.PathEscape(pgtest.Password), pgtest.Password[:8]} {
+	for _, form := range []string{pgtest.Password, url.QueryEscape(pgtest.Password), url.PathEscape(pgtest.Password), "pw-9f3c"} {
 		if strings.Contains(text, form) {
 			t.Errorf("the password stands in\n%s", text)
 		}
@@ -38,6 +39,18 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%s: %v, want how a URL is written", bad, err)
 		}
 		checkSecrets(t, err.Error())
+	}
+}
+
+func TestExplainURL(t *testing.T) {
+	_, err := parseURL("postgres://u:pw-9f3c@h/d?sslmode=perhaps")
+	if err == nil || !strings.Contains(err.Error(), "sslmode is invalid") {
+		t.Errorf("got %v, want what is wrong", err)
+	}
+	checkSecrets(t, err.Error())
+	leaky := errors.New("cannot parse `postgres://u:xxxxx@h/d`: invalid port \":pw-9f3c\" after host")
+	if err := explainURL("postgres://u:pw-9f3c/x@h/d", leaky); err.Error() != errNoURL.Error() {
+		t.Errorf("got %v, want nothing that the library said", err)
 	}
 }
 
