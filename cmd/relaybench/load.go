@@ -117,13 +117,14 @@ func (m *idMaker) next() int64 { return m.count.Add(1) }
 
 func (m *idMaker) id(n int64) string { return fmt.Sprintf("msg_%011x%010x", m.start, n) }
 
-// body is an event of one of many bots, padded to the size asked for.
+// body is an event of one of many bots, padded to the size asked for beside what
+// Recall sends.
 func body(n int64, size int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `{"event":"bot.in_call_recording","data":{"data":{"code":"in_call_recording","sub_code":null,`+
 		`"updated_at":"2026-03-04T15:00:02.118403+00:00"},"bot":{"id":"5b1c7f0e-3a94-4c1d-9d52-%012x",`+
-		`"metadata":{"tenant":"acme","meeting_ref":"m-%d","padding":"`, n/6, n/6)
-	const tail = `"}}}}`
+		`"metadata":{"tenant":"acme","meeting_ref":"m-%d"}}},"padding":"`, n/6, n/6)
+	const tail = `"}`
 	for b.Len() < size-len(tail) {
 		b.WriteByte('x')
 	}

@@ -14,6 +14,7 @@ import (
 // commitJob settles and holds rows of one sink.
 type commitJob struct {
 	asker
+	at   time.Time // when it was told, which may be a little before it is written
 	sink string
 	done []relay.Settlement
 	hold []store.Row
@@ -24,7 +25,7 @@ func (j *commitJob) rows() int { return len(j.done) + len(j.hold) }
 
 func (t tables) Commit(ctx context.Context, sink string, done []relay.Settlement, hold []store.Row) ([]int, error) {
 	// Whoever has stopped waiting does what he likes with what is his.
-	j := &commitJob{asker: newAsker(ctx), sink: sink, done: slices.Clone(done), hold: slices.Clone(hold)}
+	j := &commitJob{asker: newAsker(ctx), at: t.opts.Clock.Now(), sink: sink, done: slices.Clone(done), hold: slices.Clone(hold)}
 	if err := t.do(j); err != nil {
 		return nil, fmt.Errorf("commit for sink %s: %w", sink, err)
 	}
@@ -33,6 +34,8 @@ func (t tables) Commit(ctx context.Context, sink string, done []relay.Settlement
 
 func (j *commitJob) apply(w *writer) error {
 	j.lost = nil
+	defer func(now time.Time) { w.now = now }(w.now)
+	w.now = j.at
 	sink, err := w.sink(j.sink)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // job is one item of a group: what it changes, and who waits for it.
@@ -23,10 +24,19 @@ type job interface {
 // A group is what one transaction commits.
 const groupRows = 1024
 
+// Outcomes of deliveries are in no hurry: nobody outside waits for them. They
+// wait this long for an event to share a commit with, or for this many rows.
+// Without it each event costs a commit of its own for the outcomes of each sink.
+const (
+	lingerFor  = 2 * time.Millisecond
+	lingerRows = 256
+)
+
 // queue is what waits for the writer, in the order of arrival.
 type queue struct {
 	mu     sync.Mutex
 	jobs   []job
+	hasty  int           // jobs that somebody waits for
 	closed error         // why nothing more is taken
 	wake   chan struct{} // holds a token when something came
 }
@@ -41,6 +51,9 @@ func (q *queue) put(j job) error {
 		return q.closed
 	}
 	q.jobs = append(q.jobs, j)
+	if !patient(j) {
+		q.hasty++
+	}
 	q.mu.Unlock()
 	q.signal()
 	return nil
@@ -62,11 +75,36 @@ func (q *queue) take(group []job, rows int) []job {
 		rows += q.jobs[n].rows()
 		n++
 	}
+	for _, j := range q.jobs[:n] {
+		if !patient(j) {
+			q.hasty--
+		}
+	}
 	group = append(group, q.jobs[:n]...)
 	rest := copy(q.jobs, q.jobs[n:])
 	clear(q.jobs[rest:])
 	q.jobs = q.jobs[:rest]
 	return group
+}
+
+// patient tells whether a job may linger.
+func patient(j job) bool {
+	_, ok := j.(*commitJob)
+	return ok
+}
+
+// lingers tells whether all that waits may wait on for company.
+func (q *queue) lingers() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.hasty > 0 || len(q.jobs) == 0 || q.closed != nil {
+		return false
+	}
+	rows := 0
+	for _, j := range q.jobs {
+		rows += j.rows()
+	}
+	return rows < lingerRows
 }
 
 // close lets nothing more in, because of why. What waits is still taken.

@@ -58,6 +58,7 @@ func (s *Store) write(ctx context.Context) error {
 		if err := s.failedWith(); err != nil {
 			return err
 		}
+		s.linger(ctx)
 		group := s.queue.take(w.waiting, len(w.waiting))
 		w.waiting = nil
 		if len(group) > 0 {
@@ -79,6 +80,27 @@ func (s *Store) write(ctx context.Context) error {
 			if len(w.waiting) > 0 {
 				return nil // there is no room, and nobody to wait for it
 			}
+		}
+	}
+}
+
+// linger waits a little while nothing but outcomes waits, so that they share a
+// commit with what comes.
+func (s *Store) linger(ctx context.Context) {
+	if !s.queue.lingers() {
+		return
+	}
+	timer, stop := s.opts.Clock.NewTimer(lingerFor)
+	defer stop()
+	for s.queue.lingers() {
+		select {
+		case <-s.queue.wake:
+		case <-timer:
+			return
+		case <-ctx.Done():
+			return
+		case <-s.failed:
+			return
 		}
 	}
 }
