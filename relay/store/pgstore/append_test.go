@@ -111,35 +111,39 @@ func TestEventsBecomeVisibleInOrderOfTheirNumbers(t *testing.T) {
 		}
 	})
 	read, over := int64(0), make(chan struct{})
-	look := tables{relays[1]}
-	reader.Go(func() {
-		last := int64(0)
-		for done := false; !done; {
-			select {
-			case <-over:
-				done = true
-			default:
-			}
-			for {
-				rows, err := look.Ready(context.Background(), "lake", last, 500)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				read += int64(len(rows))
-				if len(rows) == 0 {
-					break
-				}
-				last = rows[len(rows)-1].Pos
-			}
-		}
-	})
+	reader.Go(func() { read = readByNumber(t, tables{relays[1]}, over) })
 	writers.Wait()
 	close(over)
 	reader.Wait()
 	if read != stored.Load() || read < 100 {
 		t.Errorf("a reader who went by numbers has seen %d of %d events", read, stored.Load())
 	}
+}
+
+// readByNumber goes through the ready rows upwards, as the order of handing out
+// does, until over is closed, and counts them.
+func readByNumber(t *testing.T, from tables, over <-chan struct{}) (read int64) {
+	last := int64(0)
+	for done := false; !done; {
+		select {
+		case <-over:
+			done = true
+		default:
+		}
+		for {
+			rows, err := from.Ready(context.Background(), "lake", last, 500)
+			if err != nil {
+				t.Error(err)
+				return read
+			}
+			if len(rows) == 0 {
+				break
+			}
+			read += int64(len(rows))
+			last = rows[len(rows)-1].Pos
+		}
+	}
+	return read
 }
 
 // Events of one bot reach different relays one after the other: they are handed

@@ -97,15 +97,7 @@ func TestAFrozenSettleHoldsNobodyUp(t *testing.T) {
 			err := a.Settle(context.Background(), settled(claimNow(t, a, "lake", 1), relay.Delivered)...)
 			return proxy.Passed() - before, err
 		}
-		eventually(t, 5*time.Second, "the sink is this relay's", func() bool {
-			if err := a.look(t.Context(), false); err != nil {
-				t.Fatal(err)
-			}
-			claimNow(t, a, "none", 1)
-			a.want(t.Context(), "lake")
-			_, leased := a.valid("lake")
-			return leased
-		})
+		takeLease(t, a, "lake")
 		if _, err := settleOne(); err != nil {
 			t.Fatal(err)
 		}
@@ -143,4 +135,17 @@ func TestAFrozenSettleHoldsNobodyUp(t *testing.T) {
 	if again := ask[int](t, url, `SELECT count(*) FROM botrelay.delivery WHERE attempts <> 1 OR cardinality(tries) <> 1`); again != 0 {
 		t.Errorf("%d deliveries have more than one outcome", again)
 	}
+}
+
+// takeLease waits until a store that does not Run has the lease of a sink.
+func takeLease(t *testing.T, s *Store, sink string) {
+	t.Helper()
+	s.want(t.Context(), sink)
+	eventually(t, 5*time.Second, "the sink is this relay's", func() bool {
+		if err := s.look(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		_, leased := s.valid(sink)
+		return leased
+	})
 }

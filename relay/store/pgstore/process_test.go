@@ -67,24 +67,7 @@ func beRelay(url string) int {
 		})
 	}
 	for _, sink := range childSinks {
-		parts.Go(func() {
-			for ctx.Err() == nil {
-				ds, err := s.Claim(ctx, sink, childClaims)
-				if err != nil {
-					say("failed %v", err)
-					return
-				}
-				for _, d := range ds {
-					if d.Lease.Err() == nil { // as the delivery loop does
-						say("sent %s %s", sink, d.Event.ID)
-					}
-				}
-				err = s.Settle(context.Background(), settled(ds, relay.Delivered)...)
-				if err != nil && !errors.Is(err, relay.ErrClaimLost) {
-					say("failed %v", err)
-				}
-			}
-		})
+		parts.Go(func() { childDelivers(ctx, s, sink, say) })
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the test has had enough
 	cancel()
@@ -93,6 +76,26 @@ func beRelay(url string) int {
 	store.Wait()
 	_ = s.Close()
 	return 0
+}
+
+// childDelivers sends for one sink: it says so.
+func childDelivers(ctx context.Context, s *Store, sink string, say func(string, ...any)) {
+	for ctx.Err() == nil {
+		ds, err := s.Claim(ctx, sink, childClaims)
+		if err != nil {
+			say("failed %v", err)
+			return
+		}
+		for _, d := range ds {
+			if d.Lease.Err() == nil { // as the delivery loop does
+				say("sent %s %s", sink, d.Event.ID)
+			}
+		}
+		err = s.Settle(context.Background(), settled(ds, relay.Delivered)...)
+		if err != nil && !errors.Is(err, relay.ErrClaimLost) {
+			say("failed %v", err)
+		}
+	}
 }
 
 // child is a relay in a process of its own.

@@ -37,9 +37,32 @@ func Bouncer(t testing.TB, database string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, backend, err := net.SplitHostPort(u.Host)
+	if err := configureBouncer(a, dir, u.Host, port); err != nil {
+		t.Fatal(err)
+	}
+	p, err := start(a, dir, program, "config.ini")
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.stop(fastStop)
+		if t.Failed() {
+			t.Logf("pgbouncer's last words:\n%s", p.tail(20))
+		}
+		_ = os.RemoveAll(dir) // it is in the system's directory for such
+	})
+	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	if err := p.serves(u.String()); err != nil {
+		t.Fatal(err)
+	}
+	return u.String()
+}
+
+// configureBouncer writes its files.
+func configureBouncer(a account, dir, server string, port int) error {
+	host, backend, err := net.SplitHostPort(server)
+	if err != nil {
+		return err
 	}
 	config := fmt.Sprintf(`[databases]
 * = host=%s port=%s
@@ -55,37 +78,27 @@ default_pool_size = 3
 max_client_conn = 200
 `, host, backend, port)
 	if err := writeFile(a, filepath.Join(dir, "config.ini"), config); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := writeFile(a, filepath.Join(dir, "users"), fmt.Sprintf("%q %q\n", User, Password)); err != nil {
-		t.Fatal(err)
-	}
-	p, err := start(a, dir, program, "config.ini")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.stop(fastStop)
-		if t.Failed() {
-			t.Logf("pgbouncer's last words:\n%s", p.tail(20))
-		}
-		_ = os.RemoveAll(dir) // it is in the system's directory for such
-	})
-	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return writeFile(a, filepath.Join(dir, "users"), fmt.Sprintf("%q %q\n", User, Password))
+}
+
+// serves returns when the process lets a client through to the database.
+func (p *process) serves(database string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	err = until(ctx, func() error {
-		conn, err := pgx.Connect(ctx, u.String())
-		if err != nil && p.running() {
-			return err
+	var last error
+	_ = until(ctx, func() error {
+		var conn *pgx.Conn
+		if conn, last = pgx.Connect(ctx, database); last == nil {
+			last = conn.Close(ctx)
+		} else if !p.running() {
+			return nil // and never will
 		}
-		if err == nil {
-			return conn.Close(ctx)
-		}
-		return nil
+		return last
 	})
-	if err != nil || !p.running() {
-		t.Fatalf("pgbouncer does not serve: %v\n%s", err, p.tail(20))
+	if last != nil {
+		return fmt.Errorf("pgbouncer does not serve: %w\n%s", last, p.tail(20))
 	}
-	return u.String()
+	return nil
 }
