@@ -117,5 +117,5 @@ func (h *harness) look() {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, storetest.Setup{New: newHarness, Seeds: 8, Steps: 120})
+	storetest.Run(t, storetest.Setup{New: newHarness, Seeds: 6, Steps: 120})
 }

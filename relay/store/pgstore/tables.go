@@ -36,7 +36,9 @@ const (
 	sqlReady = `SELECT seq, pos, key FROM botrelay.delivery WHERE sink = $1 AND pos > $2 AND` + whereReady + `ORDER BY pos LIMIT $3`
 	sqlHeld  = `SELECT seq, pos FROM botrelay.delivery
 		WHERE sink = $1 AND key = $2 AND state = 1 AND pos > $3 AND` + whereBlocked + `ORDER BY pos LIMIT $4`
-	sqlWaitingKey = `SELECT EXISTS (SELECT FROM botrelay.delivery WHERE sink = $1 AND key = $2 AND state = 2 AND` + whereBlocked + `)`
+	// Of the held and the waiting those that wait; "state = 2" would also let the
+	// index of due times be walked, whatever the key.
+	sqlWaitingKey = `SELECT EXISTS (SELECT FROM botrelay.delivery WHERE sink = $1 AND key = $2 AND state > 1 AND` + whereBlocked + `)`
 	sqlDue        = `SELECT seq, pos, key, due FROM botrelay.delivery
 		WHERE sink = $1 AND (due, pos) > ($2, $3) AND` + whereWaiting + `ORDER BY due, pos LIMIT $4`
 	// From key to key in the index, whatever the number of their rows.
@@ -48,7 +50,7 @@ const (
 			FROM k WHERE k.key IS NOT NULL
 		)
 		SELECT k.key,
-			EXISTS (SELECT FROM botrelay.delivery d WHERE d.sink = $1 AND d.key = k.key AND d.state = 2 AND d.state IN (1, 2) AND d.key <> '' AND NOT d.out_of_order),
+			EXISTS (SELECT FROM botrelay.delivery d WHERE d.sink = $1 AND d.key = k.key AND d.state > 1 AND d.state IN (1, 2) AND d.key <> '' AND NOT d.out_of_order),
 			ARRAY(SELECT d.seq FROM botrelay.delivery d WHERE d.sink = $1 AND d.key = k.key AND d.state = 1 AND d.state IN (1, 2) AND d.key <> '' AND NOT d.out_of_order ORDER BY d.pos LIMIT $4),
 			ARRAY(SELECT d.pos FROM botrelay.delivery d WHERE d.sink = $1 AND d.key = k.key AND d.state = 1 AND d.state IN (1, 2) AND d.key <> '' AND NOT d.out_of_order ORDER BY d.pos LIMIT $4)
 		FROM k WHERE k.key IS NOT NULL LIMIT $3`
@@ -56,13 +58,16 @@ const (
 			(SELECT pos FROM botrelay.delivery WHERE sink = $1 AND pos >= $2 AND` + whereReady + `ORDER BY pos LIMIT 1)
 			UNION ALL (SELECT min(pos) FROM botrelay.delivery WHERE sink = $1 AND state = 1 AND` + whereBlocked + `)
 			UNION ALL (SELECT min(pos) FROM botrelay.delivery WHERE sink = $1 AND` + whereWaiting + `)) f`
-	// No row at all says that the lease is another's.
+	// No row at all says that the lease is another's. LATERAL and LIMIT make it
+	// look rows up one by one: without statistics, as after a burst into an empty
+	// table, a plain join reads all of them for each.
 	sqlLoad = `SELECT * FROM (
 			SELECT r.ord,` + deliveryColumns + `,` + eventColumns + `,
 				sum(coalesce(octet_length(e.raw), 0)) OVER (ORDER BY r.ord) AS bytes
 			FROM unnest($4::bigint[], $5::bigint[]) WITH ORDINALITY r(seq, pos, ord)
-			LEFT JOIN botrelay.delivery d ON d.seq = r.seq AND d.sink = $1 AND d.pos = r.pos AND d.state IN (0, 1, 2)
-			LEFT JOIN botrelay.event e ON e.seq = d.seq
+			LEFT JOIN LATERAL (SELECT * FROM botrelay.delivery d
+				WHERE d.seq = r.seq AND d.sink = $1 AND d.pos = r.pos AND d.state IN (0, 1, 2) LIMIT 1) d ON true
+			LEFT JOIN LATERAL (SELECT * FROM botrelay.event e WHERE e.seq = d.seq LIMIT 1) e ON true
 			WHERE EXISTS (SELECT FROM botrelay.sink s WHERE s.name = $1 AND s.owner = $2 AND s.epoch = $3)
 		) l WHERE bytes <= $6 OR ord = 1 ORDER BY ord`
 )

@@ -101,23 +101,37 @@ BEGIN
   COMMIT;
 END $$;
 
+-- Where some rows of a sink lie, NULL for those that are not there, in the order
+-- asked for. A subquery looks them up one by one; a join with the table would
+-- read all of it as long as there are no statistics, as after a burst into an
+-- empty table. Whoever holds the sink's row is the only one to move them.
+CREATE FUNCTION botrelay.places(of_sink text, seqs bigint[], poss bigint[]) RETURNS tid[] LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN array(
+    SELECT (SELECT d.ctid FROM botrelay.delivery d WHERE d.seq = r.seq AND d.sink = of_sink AND d.pos = r.pos)
+    FROM unnest(seqs, poss) WITH ORDINALITY r(seq, pos, ord) ORDER BY r.ord);
+END $$;
+
 -- Records outcomes of one sink, if its lease is still this one, and holds rows.
 -- lost has the places of the outcomes that no row took, from 0. again says that
 -- the same call may have happened: a row whose last try is this one has it.
 CREATE PROCEDURE botrelay.settle(
   of_sink text, of_owner text, of_epoch bigint, now bigint, again boolean,
   seqs bigint[], poss bigint[], states smallint[], dues bigint[], counts integer[], waits bigint[], begans bigint[],
-  detached boolean[], attempts bytea[], hold_seqs bigint[], hold_poss bigint[],
+  detached boolean[], notes bytea[], hold_seqs bigint[], hold_poss bigint[],
   INOUT leased boolean, INOUT lost integer[]
 ) LANGUAGE plpgsql AS $$
+DECLARE
+  at tid[];
 BEGIN
   PERFORM botrelay.durable();
   PERFORM FROM botrelay.sink WHERE name = of_sink AND owner = of_owner AND epoch = of_epoch FOR NO KEY UPDATE;
   leased := FOUND;
   IF leased THEN
+    at := botrelay.places(of_sink, seqs, poss);
     WITH v AS MATERIALIZED (
-      SELECT * FROM unnest(seqs, poss, states, dues, counts, waits, begans, detached, attempts)
-        WITH ORDINALITY v(seq, pos, state, due, counted, wait, began, detach, try, ord)
+      SELECT * FROM unnest(seqs, poss, states, dues, counts, waits, begans, detached, notes, at)
+        WITH ORDINALITY v(seq, pos, state, due, counted, wait, began, detach, try, at, ord)
     ), changed AS (
       UPDATE botrelay.delivery d SET
         state = v.state, due = v.due, attempts = d.attempts + v.counted, waited = d.waited + v.wait,
@@ -126,18 +140,20 @@ BEGIN
         out_of_order = d.out_of_order OR v.detach,
         tries = botrelay.add_try(d.tries, v.try)
       FROM v
-      WHERE d.seq = v.seq AND d.sink = of_sink AND d.pos = v.pos
+      WHERE d.ctid = v.at AND ROW(d.seq, d.sink, d.pos) IS NOT DISTINCT FROM ROW(v.seq, of_sink, v.pos)
         AND (d.state IN (0, 1, 2) OR d.state = 5 AND v.state = 3)
         AND NOT (again AND d.tries[cardinality(d.tries)] IS NOT DISTINCT FROM v.try)
       RETURNING v.ord
+    ), known AS ( -- recorded by an earlier run of this call
+      SELECT v.ord FROM v JOIN botrelay.delivery d ON d.ctid = v.at
+      WHERE again AND d.tries[cardinality(d.tries)] = v.try
     )
     SELECT coalesce(array_agg(v.ord - 1 ORDER BY v.ord), '{}') INTO lost FROM v
-    WHERE NOT EXISTS (SELECT FROM changed c WHERE c.ord = v.ord)
-      AND NOT (again AND EXISTS (SELECT FROM botrelay.delivery d
-        WHERE d.seq = v.seq AND d.sink = of_sink AND d.pos = v.pos AND d.tries[cardinality(d.tries)] = v.try));
+    WHERE v.ord NOT IN (SELECT ord FROM changed) AND v.ord NOT IN (SELECT ord FROM known);
     IF cardinality(hold_seqs) > 0 THEN
-      UPDATE botrelay.delivery d SET state = 1 FROM unnest(hold_seqs, hold_poss) h(seq, pos)
-      WHERE d.seq = h.seq AND d.sink = of_sink AND d.pos = h.pos AND d.state = 0;
+      at := botrelay.places(of_sink, hold_seqs, hold_poss);
+      UPDATE botrelay.delivery d SET state = 1 FROM unnest(at) h(at)
+      WHERE d.ctid = h.at AND d.state = 0;
     END IF;
     IF 3 = ANY (states) THEN
       UPDATE botrelay.sink SET last_ok = now WHERE name = of_sink AND now - last_ok NOT BETWEEN 0 AND 999999999;
@@ -225,6 +241,7 @@ END $$;
 CREATE PROCEDURE botrelay.clamp(names text[], now bigint, latest bigint) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM botrelay.durable();
+  PERFORM botrelay.lock_sinks(names);
   UPDATE botrelay.delivery d SET due = now FROM unnest(names) s(name)
   WHERE d.sink = s.name AND d.due > latest AND d.state = 2
     AND (d.attempts > 0 OR (SELECT received FROM botrelay.event e WHERE e.seq = d.seq) > now);
