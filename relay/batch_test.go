@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,13 +84,13 @@ func TestPostponedIsNotTried(t *testing.T) {
 // come, the rest waits on: the queue is not run through.
 func TestThrottledSinkWaitsOnWhenItsFirstIsPostponed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		sends := 0
+		var sends atomic.Int64
 		b := &testBatcher{batch: func(_ context.Context, ds []*Delivery) []Result {
 			rs := make([]Result, len(ds))
 			for i := range ds {
-				sends++
+				n := sends.Add(1)
 				rs[i].Err = &Fault{Kind: Postponed, After: time.Second, Err: errors.New("not its turn")}
-				if sends <= 3 {
+				if n <= 3 {
 					rs[i].Err = &Fault{Kind: Throttled, Err: errors.New("HTTP 429")}
 				}
 			}
@@ -105,9 +106,9 @@ func TestThrottledSinkWaitsOnWhenItsFirstIsPostponed(t *testing.T) {
 		for i := range 300 {
 			w.queue.add("s", fmt.Sprintf("more %d", i), fmt.Sprintf("m%d", i))
 		}
-		before := sends
+		before := sends.Load()
 		w.pass(20 * time.Second)
-		if n := sends - before; n > 25 {
+		if n := sends.Load() - before; n > 25 {
 			t.Errorf("%d sends in 20 s by a sink that is throttled", n)
 		}
 	})
