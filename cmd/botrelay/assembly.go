@@ -34,6 +34,9 @@ type assembly struct {
 	mark string
 	// slack outlives the sinks of one configuration: Slack's limits do.
 	slack *slacksink.Accounts
+	// hangups, if set, asks for a reload. It is there before the relay starts: a
+	// signal that came earlier would end the process.
+	hangups <-chan os.Signal
 	// reread, if set, reads the configuration anew for a reload.
 	reread func() (*config.File, *sinks.Plan)
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"botrelay/relay"
 	"botrelay/relay/admin"
@@ -164,19 +162,13 @@ func (f *inForce) orphanNotes(ctx context.Context, was, is *reading) (notes []st
 	return notes
 }
 
-// obeyHangups reloads on each SIGHUP until ctx ends.
+// obeyHangups reloads at each signal of the assembly until ctx ends.
 func (f *inForce) obeyHangups(ctx context.Context) error {
-	if f.a.reread == nil {
-		return nil
-	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hangups:
+		case <-f.a.hangups:
 			answer, err := f.reload(ctx)
 			logReload(f.a.logger, answer, err)
 		}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +29,9 @@ belongs to sinks of type log.`,
 		Example: "  botrelay serve\n  botrelay serve -c /etc/botrelay/config.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			file, plan, err := loadPlan(cmd, env, config.Options{})
 			if err != nil {
 				return err
@@ -34,7 +40,7 @@ belongs to sinks of type log.`,
 				return err
 			}
 			logger := newLogger(file.Log, env.stderr)
-			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: logger}
+			a := assembly{file: file, plan: plan, stdout: env.stdout, logger: logger, hangups: hangups}
 			a.reread = func() (*config.File, *sinks.Plan) {
 				file := config.Load(file.Path, config.Options{Getenv: env.getenv})
 				return file, sinks.NewPlan(file)
