@@ -79,7 +79,7 @@ func TestClassPathMissing(t *testing.T) {
 		}
 	})
 	t.Run("no network", func(t *testing.T) {
-		cache := withMaven(t, "echo repo.maven.apache.org: unknown host >&2; exit 1\n")
+		cache := withMaven(t, "echo mirror.example: unknown host >&2; exit 1\n")
 		_, err := ClassPath(t.Context())
 		if !errors.Is(err, ErrNotInstalled) || !strings.Contains(err.Error(), "unknown host") {
 			t.Errorf("got %v, want %v and what Maven said", err, ErrNotInstalled)
