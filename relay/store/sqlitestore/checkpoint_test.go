@@ -108,7 +108,9 @@ func TestTheLogIsBoundedUnderOverlappingReaders(t *testing.T) {
 	}
 	cancel()
 	readers.Wait()
-	if frames := peak / frameBytes; frames < limit || frames > 2*limit {
+	// On a busy machine the readers may not end in time once: then the next try
+	// comes 1,000 frames later. Without a moment of its own it had over 5,000.
+	if frames := peak / frameBytes; frames < limit || frames > 2*limit+1000 {
 		t.Errorf("the log had %d frames with a limit of %d", frames, limit)
 	}
 }
