@@ -33,6 +33,7 @@ const scriptPatience = 20 * time.Second
 //	slack                  the Slack stand-in at $SLACK_API, with the channel $SLACK_CHANNEL
 //	ready                  wait until the relay at $LISTEN accepts
 //	await NAME N           wait until the destination has got N requests or messages; they are in NAME.got
+//	shows PATH TEXT        wait until the admin API answers a GET with the text
 //	post STATUS FILE [ID]  post the file, signed, to $LISTEN/webhooks/recall
 //	api STATUS METHOD PATH [BODY]  ask $ADMIN with $TOKEN; the answer is in answer.json
 func TestScripts(t *testing.T) {
@@ -40,7 +41,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sink": scriptSink, "slack": scriptSlack, "ready": scriptReady, "await": scriptAwait, "post": scriptPost, "api": scriptAPI,
+			"sink": scriptSink, "slack": scriptSlack, "ready": scriptReady, "await": scriptAwait, "post": scriptPost, "api": scriptAPI, "shows": scriptShows,
 		},
 	})
 }
@@ -226,6 +227,20 @@ func scriptAPI(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s %s: answered %d %s, want %d", args[1], args[2], answer.StatusCode, text, want)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("answer.json"), text, 0o600))
+}
+
+// scriptShows waits until the answer to a GET holds a text.
+func scriptShows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shows PATH TEXT")
+	}
+	waitUntil(ts, args[0]+" shows "+args[1], func() error {
+		scriptAPI(ts, false, []string{"200", http.MethodGet, args[0]})
+		if text := ts.ReadFile("answer.json"); !strings.Contains(text, args[1]) {
+			return fmt.Errorf("it shows %s", text)
+		}
+		return nil
+	})
 }
 
 // waitUntil asks again and again until there is no error.
